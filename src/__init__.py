@@ -1,0 +1,1 @@
+"""An automated trader for BTC/JPY margin on bitbank: one decision core, folded over closed candles."""
