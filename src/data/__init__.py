@@ -1,0 +1,1 @@
+"""Candles: in from files and from bitbank, checked, stored, served."""
