@@ -1,0 +1,145 @@
+"""The decision core compiled from its own source: one function, `compiled`, rebuilds what floor 1 wrote.
+
+The trading code is plain Python. `compiled(f)` makes a twin of `f` whose world holds only the names that
+`f` uses, with every function among them a twin too, and gives it to numba. Nothing of the core is
+decorated, nothing is written twice, and live trading never imports this module.
+
+Two functions of `strategy_manager` dispatch on a strategy's class, which numba cannot: `propose_all` and
+`leader_holds` are linked anew for each set of strategies, as a chain in which every link knows the methods
+of one class. Parameters stay arguments, so other values never compile again.
+
+numba's disk cache does not see an edit in another file; its folder is therefore named by a hash of all
+sources of floors 0 and 1 and of the versions of numba and llvmlite.
+"""
+
+import builtins
+import hashlib
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NewType
+
+import llvmlite
+import numba
+from numba.core.imputils import lower_cast
+
+from src.strategies.base.strategy_base import Strategy
+from src.strategies.base.strategy_manager import leader_holds, propose_all
+
+_SOURCE: Final = Path(__file__).resolve().parents[1]
+_PURE: Final = ("core/domain", "features", "strategies", "trading", "backtest")
+
+Twin = Callable[..., Any]
+
+
+@lower_cast(numba.types.IntEnumMember, numba.types.Float)  # type: ignore[no-untyped-call, untyped-decorator]
+def _enum_as_float(context: Any, builder: Any, given: Any, wanted: Any, value: Any) -> Any:
+    """Let a `Side` multiply a float, as in Python; numba itself knows only the step to an integer."""
+    return context.cast(builder, value, given.dtype, wanted)
+
+
+def cache_name() -> str:
+    """Return the name of the cache folder that belongs to the present sources and compiler."""
+    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
+    for folder in _PURE:
+        for path in sorted((_SOURCE / folder).rglob("*.py")):
+            digest.update(path.relative_to(_SOURCE).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def compiled(function: Callable[..., Any], strategies: tuple[type[Strategy], ...], cache: Path | None) -> Twin:
+    """Return `function` compiled, together with everything it calls, for this set of strategies.
+
+    Parameters
+    ----------
+    function
+        A floor 1 function of scalars, NamedTuples and arrays.
+    strategies
+        The classes of the strategies, in the order in which their parameters will be passed.
+    cache
+        Folder that keeps compiled code between processes; None to keep none.
+
+    Returns
+    -------
+    Twin
+        Compiles on its first call. A strategy that cannot be compiled raises `numba.core.errors.NumbaError` there.
+    """
+    if cache is not None:
+        numba.config.CACHE_DIR = str(cache / cache_name())  # type: ignore[attr-defined]
+    return _Workshop(strategies, cache is not None).twin(function)
+
+
+class _Workshop:
+    """The twins made so far, for one set of strategies."""
+
+    def __init__(self, strategies: tuple[type[Strategy], ...], keep: bool) -> None:
+        self._keep = keep
+        self._made: dict[object, Twin] = {}
+        self._made[propose_all] = self._chain(_first_signal, _next_signals, [vars(s)["propose"] for s in strategies])
+        self._made[leader_holds] = self._chain(_last_holds, _one_holds, [vars(s)["holds"] for s in strategies])
+
+    def twin(self, function: object) -> Twin:
+        if function not in self._made:
+            if isinstance(function, types.FunctionType):
+                self._made[function] = self._jit(function, self._world(function))
+            else:
+                self._made[function] = self._jit(_same, {})
+        return self._made[function]
+
+    def _world(self, function: types.FunctionType) -> dict[str, Any]:
+        known = function.__globals__
+        named = {name: known[name] for name in _names(function.__code__) if name in known}
+        return {name: self.twin(value) if _is_rebuilt(value) else value for name, value in named.items()}
+
+    def _jit(self, function: Callable[..., Any], world: dict[str, Any]) -> Twin:
+        if not isinstance(function, types.FunctionType):
+            raise TypeError(f"{function!r} is not a plain Python function")
+        world = {"__builtins__": builtins, "__name__": function.__module__, **world}
+        rebuilt = types.FunctionType(function.__code__, world, function.__name__, function.__defaults__)
+        rebuilt.__qualname__ = function.__qualname__
+        made: Twin = numba.njit(rebuilt, cache=self._keep, error_model="python")
+        return made
+
+    def _chain(self, last: Twin, link: Twin, methods: list[Twin]) -> Twin:
+        """Return the function that applies each method to its own strategy; the classes are part of its signature."""
+        chain = self._jit(last, {"method": self.twin(methods[-1])})
+        for method in reversed(methods[:-1]):
+            chain = self._jit(link, {"method": self.twin(method), "rest": chain})
+        return chain
+
+
+def _names(code: types.CodeType) -> set[str]:
+    nested = (c for c in code.co_consts if isinstance(c, types.CodeType))
+    return set(code.co_names).union(*(_names(c) for c in nested))
+
+
+def _is_rebuilt(value: object) -> bool:
+    return isinstance(value, types.FunctionType | NewType)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+# The links below run only compiled, where `method` and `rest` stand in their world.
+method: Twin
+rest: Twin
+
+
+def _first_signal(strategies: Any, row: Any) -> Any:
+    return (method(strategies[0], row),)
+
+
+def _next_signals(strategies: Any, row: Any) -> Any:
+    return (method(strategies[0], row), *rest(strategies[1:], row))
+
+
+def _last_holds(strategies: Any, leader: int, row: Any, side: Any) -> Any:
+    return method(strategies[0], row, side)
+
+
+def _one_holds(strategies: Any, leader: int, row: Any, side: Any) -> Any:
+    if leader == 0:
+        return method(strategies[0], row, side)
+    return rest(strategies[1:], leader - 1, row, side)

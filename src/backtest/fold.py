@@ -1,0 +1,325 @@
+"""The fold: bars through fills, ledger and `decide`, one after the other, into plain arrays.
+
+A bar's day, in this order: what was decided at the last close happens at this open; inside the bar the
+resting stop, the watched target, a resting entry and the exchange's forced close; at the close equity is
+marked and the core decides. The same source runs interpreted and compiled.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from src.core.domain.account import Account, Prediction, Trade
+from src.core.domain.market import Bar, Lots, Money, Side, Ticks
+from src.core.domain.orders import EntryKind, ExitReason, Reason
+from src.core.domain.time import Millis
+from src.features.feature_generator import row_at
+from src.trading.decision import Decision, Params, State, decide, entered, exited
+from src.trading.ledger import (
+    Ledger,
+    close_position,
+    equity,
+    losscut_price,
+    open_position,
+    worse,
+)
+from src.backtest.fills import NO_EXIT, Exit, exit_in_bar, limit_is_filled
+from src.trading.risk import Verdict
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class MarketParams(NamedTuple):
+    """What bar mode cannot know and therefore states."""
+
+    bar_ms: int = 900_000
+    spread_ppm: int = 100
+    latency_ms: int = 200
+    entry: int = 0  # an `EntryKind`, as a plain number
+    wait_ms: int = 3_600_000  # a resting entry is cancelled after this
+
+
+class Tape(NamedTuple):
+    """The market as the fold reads it: one entry a bar in each."""
+
+    closed_at: Ints
+    open: Ints  # ticks
+    high: Ints
+    low: Ints
+    close: Ints
+    volume: Ints  # lots
+    quality: Ints
+    rows: Floats  # (bars, columns)
+    prediction_status: Ints
+    prediction: Floats
+    maker_fee_ppm: Ints
+    taker_fee_ppm: Ints
+
+
+class Output(NamedTuple):
+    """What the fold writes: a line a bar, and a line a trade."""
+
+    reason: Ints
+    exit_reason: Ints
+    side: Ints  # of the planned entry, or of the vote that was refused
+    lots: Ints
+    stop: Ints  # planned level, ticks; 0: none
+    target: Ints
+    leader: Ints
+    confidence: Floats
+    votes: Floats  # (bars, strategies): side times strength
+    equity: Ints  # at the close
+    position: Ints  # signed lots at the close
+    trades: Ints  # (trades, len(TRADE_FIELDS))
+
+
+TRADE_FIELDS: Final = Trade._fields
+
+
+class World(NamedTuple):
+    """Everything that lives from bar to bar."""
+
+    book: Ledger
+    state: State
+    order: Verdict  # the entry that waits for its fill
+    waiting: bool
+    limit: Ticks  # its price when it rests; 0 for a market order
+    expires_at: Millis
+    leaving: ExitReason  # the exit that waits for the next open
+    highest: Ticks  # since the entry
+    lowest: Ticks
+
+
+def fold(
+    tape: Tape, world: World, params: Params, market: MarketParams, out: Output, start: int, stop: int, count: int
+) -> tuple[World, int]:
+    """Run bars `start` to `stop` and return the world after them and the number of trades so far.
+
+    Parameters
+    ----------
+    tape, out
+        Arrays of the same length; `out` is written at the same positions.
+    world
+        As the previous call left it.
+    count
+        Trades already written to `out.trades`.
+    """
+    for i in range(start, stop):
+        bar = Bar(
+            Millis(tape.closed_at[i]),
+            Ticks(tape.open[i]),
+            Ticks(tape.high[i]),
+            Ticks(tape.low[i]),
+            Ticks(tape.close[i]),
+            Lots(tape.volume[i]),
+        )
+        world, closed, trade = live_through(world, bar, tape.maker_fee_ppm[i], tape.taker_fee_ppm[i], params, market)
+        if closed:
+            write_trade(out.trades, count, trade)
+            count += 1
+        account = snapshot(world, bar, tape.maker_fee_ppm[i], tape.taker_fee_ppm[i], params, market)
+        row = row_at(bar.closed_at, tape.quality[i], tape.rows, i)
+        prediction = Prediction(tape.prediction_status[i], tape.prediction[i])
+        state, decision = decide(world.state, row, prediction, account, params)
+        write_decision(out, i, decision, account)
+        world = schedule(world, state, decision, bar, market)
+    return world, count
+
+
+def live_through(
+    world: World, bar: Bar, maker_ppm: int, taker_ppm: int, params: Params, market: MarketParams
+) -> tuple[World, bool, Trade]:
+    """Return the world at the bar's close before anything is decided, and the trade the bar closed, if any."""
+    opened_at = Millis(bar.closed_at - market.bar_ms)
+    fresh, at_open = False, True
+    if world.waiting:
+        if world.limit == 0:
+            fill = worse(bar.open, world.order.side, params.costs.slippage_ppm)
+            world, fresh = fill_entry(world, fill, bar.open, taker_ppm, opened_at), True
+        elif limit_is_filled(world.order.side, world.limit, bar):
+            world, fresh, at_open = fill_entry(world, world.limit, world.limit, maker_ppm, opened_at), True, False
+        elif bar.closed_at >= world.expires_at:
+            world = without_order(world)
+    held = world.book.position
+    if held.side == Side.NONE:
+        return world, False, no_trade()
+    leave = find_exit(world, bar, opened_at, fresh, at_open, params)
+    world = see_prices(world, bar, leave)
+    if leave.reason == ExitReason.NONE:
+        return world, False, no_trade()
+    when = opened_at if leave.at_open else Millis(bar.closed_at - 1)
+    return close_world(world, leave, taker_ppm, when, params)
+
+
+def find_exit(world: World, bar: Bar, opened_at: Millis, fresh: bool, at_open: bool, params: Params) -> Exit:
+    """Return what in this bar ends the open position, if anything."""
+    held, plan, costs = world.book.position, world.state.plan, params.costs
+    closing = Side.SELL if held.side == Side.BUY else Side.BUY
+    if world.leaving != ExitReason.NONE and not fresh:
+        return Exit(world.leaving, bar.open, worse(bar.open, closing, costs.slippage_ppm), True)
+    found = exit_in_bar(held.side, plan.stop, plan.moved, plan.target, at_open or not fresh, bar, costs.slippage_ppm)
+    if found.reason != ExitReason.NONE and found.reason != ExitReason.TARGET:
+        return found
+    cut = losscut_price(world.book, bar.closed_at, costs)
+    forced = exit_in_bar(held.side, cut, False, Ticks(0), False, bar, costs.slippage_ppm)
+    if forced.reason != ExitReason.NONE:
+        return Exit(ExitReason.LOSSCUT, forced.reference, forced.fill, forced.at_open)
+    return found
+
+
+def fill_entry(world: World, fill: Ticks, reference: Ticks, fee_ppm: int, at: Millis) -> World:
+    """Return the world after the waiting entry was filled."""
+    order = world.order
+    book = open_position(world.book, order.side, order.lots, fill, reference, fee_ppm, at)
+    state = entered(world.state, order, fill, at)
+    return World(book, state, order, False, Ticks(0), Millis(0), ExitReason.NONE, fill, fill)
+
+
+def without_order(world: World) -> World:
+    """Return the world after the waiting entry was cancelled."""
+    return World(
+        world.book, world.state, world.order, False, Ticks(0), Millis(0), world.leaving, world.highest, world.lowest
+    )
+
+
+def see_prices(world: World, bar: Bar, leave: Exit) -> World:
+    """Return the world with the position's extreme prices updated by what it lived through of this bar."""
+    high, low = bar.high, bar.low
+    if leave.reason != ExitReason.NONE:  # after an exit the rest of the bar is not ours
+        first = leave.reference if leave.at_open else bar.open
+        high = max(first, leave.reference)
+        low = min(first, leave.reference)
+    return World(
+        world.book,
+        world.state,
+        world.order,
+        world.waiting,
+        world.limit,
+        world.expires_at,
+        world.leaving,
+        max(world.highest, high),
+        min(world.lowest, low),
+    )
+
+
+def close_world(world: World, leave: Exit, taker_ppm: int, at: Millis, params: Params) -> tuple[World, bool, Trade]:
+    """Return the world after the position was closed by `leave`, and the full record of the trade."""
+    held, plan = world.book.position, world.state.plan
+    book, made = close_position(world.book, leave.fill, leave.reference, taker_ppm, at, leave.reason, params.costs)
+    worst, best = world.lowest, world.highest
+    if held.side == Side.SELL:
+        worst, best = world.highest, world.lowest
+    trade = Trade(
+        made.opened_at,
+        made.closed_at,
+        made.side,
+        made.lots,
+        made.entry,
+        made.exit,
+        made.fee,
+        made.interest,
+        made.slippage,
+        made.gross,
+        made.net,
+        made.exit_reason,
+        plan.leader,
+        plan.risk,
+        Ticks((worst - held.entry) * held.side),
+        Ticks((best - held.entry) * held.side),
+    )
+    state = exited(world.state, trade, params.risk)
+    return (
+        World(book, state, world.order, False, Ticks(0), Millis(0), ExitReason.NONE, Ticks(0), Ticks(0)),
+        True,
+        trade,
+    )
+
+
+def snapshot(world: World, bar: Bar, maker_ppm: int, taker_ppm: int, params: Params, market: MarketParams) -> Account:
+    """Return the account as the exchange would report it at the bar's close."""
+    held = world.book.position
+    return Account(
+        True,
+        equity(world.book, bar.close, bar.closed_at, params.costs),
+        bar.close,
+        held.side,
+        held.lots,
+        held.entry,
+        held.opened_at,
+        world.waiting,
+        market.spread_ppm,
+        market.latency_ms,
+        maker_ppm,
+        taker_ppm,
+    )
+
+
+def schedule(world: World, state: State, decision: Decision, bar: Bar, market: MarketParams) -> World:
+    """Return the world in which what was decided waits for the next bar."""
+    order, waiting, limit, expires_at, leaving = (
+        world.order,
+        world.waiting,
+        world.limit,
+        world.expires_at,
+        ExitReason.NONE,
+    )
+    if decision.reason == Reason.ENTER:
+        order, waiting = decision.verdict, True
+        limit = bar.close if market.entry == EntryKind.LIMIT else Ticks(0)
+        expires_at = Millis(bar.closed_at + market.wait_ms)
+    elif decision.reason == Reason.EXIT_POSITION:
+        leaving = decision.exit_reason
+    return World(world.book, state, order, waiting, limit, expires_at, leaving, world.highest, world.lowest)
+
+
+def write_decision(out: Output, i: int, decision: Decision, account: Account) -> None:
+    """Write the line of bar `i`."""
+    verdict = decision.verdict
+    out.reason[i] = decision.reason
+    out.exit_reason[i] = decision.exit_reason
+    out.side[i] = verdict.side
+    out.lots[i] = verdict.lots
+    if verdict.lots > 0:
+        out.stop[i] = account.mark - verdict.side * verdict.stop
+        out.target[i] = account.mark + verdict.side * verdict.target if verdict.target > 0 else 0
+    out.leader[i] = decision.vote.leader
+    out.confidence[i] = decision.vote.confidence
+    for k in range(len(decision.signals)):
+        out.votes[i, k] = decision.signals[k].side * decision.signals[k].strength
+    out.equity[i] = account.equity
+    out.position[i] = account.lots * account.side
+
+
+def write_trade(trades: Ints, k: int, trade: Trade) -> None:
+    """Write the line of trade `k`, in the order of `TRADE_FIELDS`."""
+    trades[k, 0] = trade.opened_at
+    trades[k, 1] = trade.closed_at
+    trades[k, 2] = trade.side
+    trades[k, 3] = trade.lots
+    trades[k, 4] = trade.entry
+    trades[k, 5] = trade.exit
+    trades[k, 6] = trade.fee
+    trades[k, 7] = trade.interest
+    trades[k, 8] = trade.slippage
+    trades[k, 9] = trade.gross
+    trades[k, 10] = trade.net
+    trades[k, 11] = trade.exit_reason
+    trades[k, 12] = trade.leader
+    trades[k, 13] = trade.risk
+    trades[k, 14] = trade.worst
+    trades[k, 15] = trade.best
+
+
+def no_trade() -> Trade:
+    """Return the empty record that stands beside `closed = False`."""
+    zero, at, price = Money(0), Millis(0), Ticks(0)
+    return Trade(
+        at, at, Side.NONE, Lots(0), price, price, zero, zero, zero, zero, zero, ExitReason.NONE, -1, zero, price, price
+    )
+
+
+def fresh_world(cash: Money, state: State, ledger: Ledger, nothing: Verdict) -> World:
+    """Return the world before the first bar."""
+    return World(ledger, state, nothing, False, Ticks(0), Millis(0), ExitReason.NONE, Ticks(0), Ticks(0))

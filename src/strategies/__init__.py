@@ -1,0 +1,1 @@
+"""Strategies propose trades from one row; the manager weighs what they propose. Pure."""

@@ -1,0 +1,1 @@
+"""The contract of a strategy, and how several are combined."""

@@ -1,0 +1,1 @@
+"""The strategies: one file each, found by its name in the settings."""

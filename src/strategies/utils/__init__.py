@@ -1,0 +1,1 @@
+"""What every strategy builds its signals from."""

@@ -1,0 +1,1 @@
+"""Decisions, sizes, risk and the account's arithmetic."""
