@@ -222,9 +222,7 @@ def _extreme_moves(candles: Candles, timeframe: int) -> list[Move]:
         part = change[at : at + len(month)]
         deviations = _deviations(part)
         far = (deviations > EXTREME_DEVIATIONS) & (np.abs(part) > EXTREME_RETURN)
-        moves += [
-            Move(month.bar(int(i)).closed_at, float(part[i]), float(deviations[i])) for i in np.flatnonzero(far)
-        ]
+        moves += [Move(month.bar(int(i)).closed_at, float(part[i]), float(deviations[i])) for i in np.flatnonzero(far)]
         at += len(month)
     return moves
 
