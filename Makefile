@@ -1,0 +1,50 @@
+# Every target sets up what it needs in .venv; a fresh machine has only Python >= 3.11 and make.
+# PYTHON=/path/to/python3.13 chooses the interpreter. PYTEST_ARGS adds to the test command.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check audit lock clean
+
+ifdef PYTHON
+export PYTHON
+endif
+
+PY := .venv/bin/python
+PYTEST_ARGS ?=
+
+# One version of each package on every platform and Python: the same bits everywhere.
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+LIVE := requirements/live.in
+RESEARCH := $(LIVE) requirements/research.in
+DEV := $(RESEARCH) requirements/dev.in
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: ## Backtest a year of the sample market that comes with the repository
+	@bash scripts/setup_venv.sh research
+	$(PY) main.py backtest --data sample --start 2023-01-01 --end 2024-01-01
+
+test: ## Run the tests (PYTEST_ARGS="-k ledger" narrows them)
+	@bash scripts/setup_venv.sh dev
+	$(PY) -m pytest -n 2 $(PYTEST_ARGS)
+
+check: ## Run the whole gate: format, lint, types, floors, dependencies, tests, coverage
+	@bash scripts/testing/checks.sh
+
+audit: ## Look the pinned packages up among known vulnerabilities (asks an advisory server)
+	@bash scripts/setup_venv.sh dev
+	$(PY) -m pip_audit --disable-pip --require-hashes -r requirements/live.txt
+	$(PY) -m pip_audit --disable-pip --require-hashes -r requirements/research.txt
+	$(PY) -m pip_audit --disable-pip --require-hashes -r requirements/dev.txt
+
+lock: ## Compile requirements/*.in to pinned *.txt (UPGRADE=1 takes newer versions)
+	@bash scripts/setup_venv.sh dev
+	$(COMPILE) $(DEV) -o requirements/dev.txt
+	$(COMPILE) $(RESEARCH) -c requirements/dev.txt -o requirements/research.txt
+	$(COMPILE) $(LIVE) -c requirements/dev.txt -o requirements/live.txt
+
+clean: ## Remove .venv and what the tools leave behind; data, logs and journals stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* coverage.xml
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# The gate: everything that has to hold before a change is merged. `make check`, .ci/run and the workflow call this.
+# It stops at the first failure. The tests run through `make test`, so what a user runs is what the gate runs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+OVERALL_FLOOR=85 # per cent of lines and branches of src
+PURE_FLOOR=95    # the same for floors 0 and 1, where the money is computed
+
+if [ -n "${NO_COLOR:-}" ] || [ ! -t 1 ]; then
+    bold='' red='' green='' plain=''
+else
+    bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m'
+fi
+
+step() {
+    local name="$1" started=$SECONDS status=0
+    shift
+    printf '%s== %s%s\n' "$bold" "$name" "$plain"
+    "$@" || status=$?
+    if [ "$status" -ne 0 ]; then
+        printf '%s== FAILED: %s (exit %d, %d s)%s\n' "$red" "$name" "$status" $((SECONDS - started)) "$plain" >&2
+        printf '   again, alone: %s\n' "$*" >&2
+        exit 1
+    fi
+    printf '%s   ok, %d s%s\n' "$green" $((SECONDS - started)) "$plain"
+}
+
+bin=.venv/bin
+step "set-up" bash scripts/setup_venv.sh dev
+step "format" "$bin/ruff" format --check .
+step "lint" "$bin/ruff" check .
+step "types" "$bin/mypy" --strict src main.py scripts
+step "floors" "$bin/lint-imports"
+step "dependencies" "$bin/deptry" .
+step "tests" make --no-print-directory test PYTEST_ARGS="--cov --cov-report="
+step "coverage of everything" "$bin/coverage" report --fail-under="$OVERALL_FLOOR"
+pure="$("$bin/python" scripts/testing/pure_modules.py)"
+step "coverage of floors 0 and 1" "$bin/coverage" report --include="$pure" --fail-under="$PURE_FLOOR"
+printf '%sall checks passed in %d s%s\n' "$green" "$SECONDS" "$plain"

@@ -1,0 +1,26 @@
+"""What all tests share: how hypothesis runs, and where real candles are."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# A shared machine is slow at times; a deadline would make that a failure. Everything else stays as hypothesis has it
+# (on a CI machine: the same examples every time).
+settings.register_profile("trader", parent=settings(), deadline=None)
+settings.load_profile("trader")
+
+DATA_VARIABLE = "MARKET_DATA_DIR"
+
+
+@pytest.fixture(scope="session")
+def market_data_dir() -> Path:
+    """The folder of real candles. Not given: the test is skipped. Given, but without candles: it fails."""
+    given = os.environ.get(DATA_VARIABLE)
+    if given is None:
+        pytest.skip(f"{DATA_VARIABLE} is not set: no real candles to test on")
+    folder = Path(given)
+    if not given or not any(folder.glob("*.parquet")):
+        pytest.fail(f"{DATA_VARIABLE} is {given!r}, where there are no candles (*.parquet)")
+    return folder
