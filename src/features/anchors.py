@@ -1,0 +1,46 @@
+"""The calendar fixes the first bar of every fold, so that every fold gives the same bits.
+
+Running sums and recursions remember where they began. Rows whose bar closes in a UTC month are folded
+from that month's anchors: the first bar opened at or after the month's start less the view's span.
+A history that does not reach back to the anchors leaves the whole month cold, however many bars it has.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from src.core.domain.time import DAY, Millis, month_start, next_month_start
+from src.features.bars import IntArray
+
+SPAN_15M: Final = 8 * DAY
+SPAN_4H: Final = 120 * DAY
+"""Wall-clock time in which the seed of EMA 50 (567 bars to 1e-9) is forgotten, with a margin for gaps."""
+
+
+class Block(NamedTuple):
+    """The rows of one UTC month: `first` up to but without `end`."""
+
+    month: Millis  # the month's first instant
+    first: int
+    end: int
+
+
+def month_blocks(closed_at: IntArray) -> Iterator[Block]:
+    """Yield the months that have rows, in order; a bar closed at the turn belongs to the new month."""
+    first = 0
+    while first < closed_at.size:
+        month = month_start(Millis(int(closed_at[first])))
+        end = int(np.searchsorted(closed_at, next_month_start(month), side="left"))
+        yield Block(month, first, end)
+        first = end
+
+
+def anchor(month: Millis, span: int) -> Millis:
+    """Return the time at or after which the first bar of a month's fold was opened."""
+    return Millis(month - span)
+
+
+def is_warm(first_opened_at: Millis, month: Millis) -> bool:
+    """Return whether a history that begins with a bar opened at `first_opened_at` reaches the anchors of `month`."""
+    return first_opened_at <= anchor(month, max(SPAN_15M, SPAN_4H))

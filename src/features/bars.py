@@ -1,0 +1,162 @@
+"""Closed bars as columns of integers, and the one place where they become floats."""
+
+from decimal import Decimal
+from typing import Final, Generic, NamedTuple, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.core.domain.market import Bar, Instrument
+from src.core.domain.time import BAR_4H, BAR_15M, Millis, format_jst
+from src.core.exceptions import BadCandles, ConfigError
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+S = TypeVar("S", float, FloatArray)
+"""A series: one number per bar (live) or one array over all bars (batch)."""
+
+PARTS: Final = BAR_4H // BAR_15M
+_EXACT: Final = 2**53  # whole numbers above this have no float of their own
+_REPAIR: Final = "compare the stored candles around this time with the exchange's and store them again"
+
+
+class BarColumns(NamedTuple):
+    """Closed bars in order of time: int64 arrays of one length, on the exchange's grids."""
+
+    closed_at: IntArray  # ms UTC
+    open: IntArray  # ticks
+    high: IntArray
+    low: IntArray
+    close: IntArray
+    volume: IntArray  # lots
+
+    @classmethod
+    def of(cls, bars: list[Bar]) -> Self:
+        """Return the columns of a list of bars, which may be empty."""
+        table = np.array(bars, dtype=np.int64).reshape(len(bars), 6)
+        return cls(*np.ascontiguousarray(table.T))
+
+    def between(self, first: int, end: int) -> "BarColumns":
+        """Return the bars `first` up to but without `end`, as views."""
+        return BarColumns(*(column[first:end] for column in self))
+
+
+class Ohlcv(NamedTuple, Generic[S]):
+    """What a view's formulas see of a bar: prices in JPY, volume in BTC."""
+
+    open: S
+    high: S
+    low: S
+    close: S
+    volume: S
+
+
+class FeatureSettings(NamedTuple):
+    """The grids of the pair and the three limits that decide what counts as missing."""
+
+    tick_size: float = 1.0  # JPY
+    lots_per_unit: float = 10_000.0  # lots in one BTC
+    min_parts: int = 12  # a 4-hour bar with fewer of its 16 parts is a gap
+    bars_after_gap: int = 4  # bars that carry AFTER_GAP once the feed is back
+    max_view_age: int = BAR_4H  # ms; a newest 4-hour bar this old is stale: the one after it is missing
+
+    @classmethod
+    def of(cls, instrument: Instrument, min_parts: int = 12, bars_after_gap: int = 4) -> Self:
+        """Return the settings for `instrument`'s grids."""
+        per_unit = float(Decimal(1) / instrument.lot_size)
+        return cls(float(instrument.tick_size), per_unit, min_parts, bars_after_gap)
+
+
+def check_settings(settings: FeatureSettings) -> None:
+    """Refuse settings under which a row would mean nothing.
+
+    Raises
+    ------
+    ConfigError
+        A value is outside its range; the text names it and the range.
+    """
+    ranges = (
+        ("tick_size", settings.tick_size, 0.0 < settings.tick_size < _EXACT, "above 0"),
+        ("lots_per_unit", settings.lots_per_unit, 0.0 < settings.lots_per_unit < _EXACT, "above 0"),
+        ("min_parts", settings.min_parts, 1 <= settings.min_parts <= PARTS, f"from 1 to {PARTS}"),
+        ("bars_after_gap", settings.bars_after_gap, settings.bars_after_gap >= 1, "at least 1"),
+        ("max_view_age", settings.max_view_age, settings.max_view_age >= BAR_4H, f"at least {BAR_4H} ms"),
+    )
+    for name, value, fits, want in ranges:
+        if not fits:
+            raise ConfigError(f"feature setting {name} is {value}", remedy=f"set {name} to a value {want}")
+
+
+def check_columns(bars: BarColumns) -> None:
+    """Refuse bars that break a rule of candles.
+
+    Raises
+    ------
+    BadCandles
+        Columns differ in type or length, a bar is out of order or off the 15-minute grid, or its
+        numbers cannot belong to one candle; the text names the first such bar.
+    """
+    shapes = {(column.dtype.str, column.shape) for column in bars}
+    if shapes != {(np.dtype(np.int64).str, (bars.closed_at.size,))}:
+        raise BadCandles(f"bar columns differ: {sorted(shapes)}", remedy="give six int64 arrays of one length")
+    broken = _broken(bars)
+    if broken.any():
+        i = int(np.argmax(broken))
+        previous = Millis(int(bars.closed_at[i - 1])) if i else None
+        raise _refusal(Bar(*(int(column[i]) for column in bars)), previous)  # type: ignore[arg-type]  # plain ints
+
+
+def check_bar(bar: Bar, previous: Millis | None) -> None:
+    """Refuse one bar that breaks a rule of candles; `previous` is the close time of the bar before it.
+
+    Raises
+    ------
+    BadCandles
+        As `check_columns`.
+    """
+    if not (
+        (previous is None or bar.closed_at > previous)
+        and bar.closed_at % BAR_15M == 0
+        and 0 < bar.low <= bar.open <= bar.high < _EXACT
+        and bar.low <= bar.close <= bar.high
+        and 0 <= bar.volume < _EXACT
+    ):
+        raise _refusal(bar, previous)
+
+
+def array_inputs(bars: BarColumns, settings: FeatureSettings) -> Ohlcv[FloatArray]:
+    """Return the columns in JPY and BTC."""
+    tick = settings.tick_size
+    return Ohlcv(
+        bars.open.astype(np.float64) * tick,
+        bars.high.astype(np.float64) * tick,
+        bars.low.astype(np.float64) * tick,
+        bars.close.astype(np.float64) * tick,
+        bars.volume.astype(np.float64) / settings.lots_per_unit,
+    )
+
+
+def scalar_inputs(bar: Bar, settings: FeatureSettings) -> Ohlcv[float]:
+    """Return one bar in JPY and BTC, in the same bits as `array_inputs`."""
+    tick = settings.tick_size
+    return Ohlcv(
+        float(bar.open) * tick,
+        float(bar.high) * tick,
+        float(bar.low) * tick,
+        float(bar.close) * tick,
+        float(bar.volume) / settings.lots_per_unit,
+    )
+
+
+def _broken(bars: BarColumns) -> NDArray[np.bool_]:
+    closed_at, open_, high, low, close, volume = bars
+    broken: NDArray[np.bool_] = closed_at % BAR_15M != 0
+    broken[1:] |= closed_at[1:] <= closed_at[:-1]
+    broken |= (low <= 0) | (high >= _EXACT) | (volume < 0) | (volume >= _EXACT)
+    broken |= (open_ < low) | (open_ > high) | (close < low) | (close > high)
+    return broken
+
+
+def _refusal(bar: Bar, previous: Millis | None) -> BadCandles:
+    after = "the first" if previous is None else f"after the one closed {format_jst(previous)}"
+    return BadCandles(f"bar closed {format_jst(bar.closed_at)}, {after}, is not a candle: {bar}", remedy=_REPAIR)

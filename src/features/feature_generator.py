@@ -1,0 +1,32 @@
+"""The face of this package: closed 15-minute bars in, rows out.
+
+Research wants every row at once:
+
+    matrix = feature_matrix(bars, settings)
+    row = row_at(matrix.closed_at[i], matrix.quality[i], matrix.values, i)
+
+Live wants the same rows, bar by bar:
+
+    stream = FeatureStream(settings)
+    stream.open(stored)
+    row = stream.update(bar)
+"""
+
+from src.features.bars import BarColumns, FeatureSettings
+from src.features.feature_matrix import FeatureMatrix, feature_matrix, row_at
+from src.features.feature_stream import FeatureStream
+from src.features.row import COLUMNS, MANAGED_FEATURES, STRATEGY_INPUTS, Quality, Row
+
+__all__ = [
+    "COLUMNS",
+    "MANAGED_FEATURES",
+    "STRATEGY_INPUTS",
+    "BarColumns",
+    "FeatureMatrix",
+    "FeatureSettings",
+    "FeatureStream",
+    "Quality",
+    "Row",
+    "feature_matrix",
+    "row_at",
+]

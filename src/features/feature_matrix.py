@@ -1,0 +1,152 @@
+"""All rows of a history at once: the month blocks, both views, and their join by time."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from src.core.domain.time import BAR_4H, BAR_15M, Millis
+from src.features.anchors import SPAN_4H, SPAN_15M, Block, anchor, is_warm, month_blocks
+from src.features.bars import (
+    BarColumns,
+    FeatureSettings,
+    FloatArray,
+    IntArray,
+    array_inputs,
+    check_columns,
+    check_settings,
+)
+from src.features.columns import columns_4h, columns_15m, row_columns
+from src.features.engine import ArrayEngine
+from src.features.quality import NO_VIEW, bars_since_gap, quality_codes
+from src.features.row import COLUMNS, Row
+from src.features.views import four_hour_bars
+
+
+class FeatureMatrix(NamedTuple):
+    """The rows of `n` bars, as arrays."""
+
+    closed_at: IntArray  # ms UTC, shape (n,)
+    quality: IntArray  # codes of `Quality`, shape (n,)
+    values: FloatArray  # the columns of `COLUMNS`, shape (n, len(COLUMNS)), C-contiguous
+
+
+def feature_matrix(bars: BarColumns, settings: FeatureSettings = FeatureSettings()) -> FeatureMatrix:
+    """Return the row of every bar.
+
+    Parameters
+    ----------
+    bars
+        Stored 15-minute bars in order, gaps and all; may be empty.
+    settings
+        Grids and limits.
+
+    Returns
+    -------
+    FeatureMatrix
+        One row per bar, in the bits `FeatureStream` gives for it. Unknown is NaN.
+
+    Raises
+    ------
+    BadCandles
+        A bar breaks a rule of candles.
+    ConfigError
+        A setting is outside its range.
+
+    Notes
+    -----
+    A row uses bars closed at or before its own close time and, of those, bars opened at or after its
+    month's anchors; the rows of a warm month are therefore the same for every longer history.
+    """
+    check_settings(settings)
+    check_columns(bars)
+    n = bars.closed_at.size
+    matrix = FeatureMatrix(bars.closed_at.copy(), np.empty(n, np.int64), np.empty((n, len(COLUMNS))))
+    view = four_hour_bars(bars, settings.min_parts)
+    since_gap = bars_since_gap(bars.closed_at)
+    for block in month_blocks(bars.closed_at):
+        rows = slice(block.first, block.end)
+        joined = _fill(matrix.values[rows], bars, view, block, settings)
+        closed_at = bars.closed_at[rows]
+        matrix.quality[rows] = quality_codes(
+            cold=not is_warm(Millis(int(bars.closed_at[0]) - BAR_15M), block.month),
+            finite=np.logical_and.reduce(np.isfinite(matrix.values[rows]), axis=1),
+            stale=(joined == NO_VIEW) | (closed_at - joined >= settings.max_view_age),
+            after_gap=since_gap[rows] <= settings.bars_after_gap,
+            quiet=bars.volume[rows] == 0,
+        )
+    return matrix
+
+
+def row_at(closed_at: Millis, quality: int, values: FloatArray | Sequence[Sequence[float]], i: int) -> Row:
+    """Return row `i` of `values`, which is a matrix or, quicker to read uncompiled, its `tolist()`.
+
+    Spelled out because it also runs compiled, where neither stars nor loops over names exist.
+    """
+    r = values[i]
+    return Row(
+        closed_at,
+        quality,
+        r[0],
+        r[1],
+        r[2],
+        r[3],
+        r[4],
+        r[5],
+        r[6],
+        r[7],
+        r[8],
+        r[9],
+        r[10],
+        r[11],
+        r[12],
+        r[13],
+        r[14],
+        r[15],
+        r[16],
+        r[17],
+        r[18],
+        r[19],
+        r[20],
+        r[21],
+        r[22],
+        r[23],
+        r[24],
+        r[25],
+        r[26],
+        r[27],
+        r[28],
+        r[29],
+        r[30],
+        r[31],
+        r[32],
+        r[33],
+        r[34],
+        r[35],
+        r[36],
+    )
+
+
+def _fill(values: FloatArray, bars: BarColumns, view: BarColumns, block: Block, settings: FeatureSettings) -> IntArray:
+    """Write one month's rows; return the close time of the 4-hour bar joined to each, or NO_VIEW."""
+    start = _first_opened(bars, BAR_15M, anchor(block.month, SPAN_15M))
+    own = columns_15m(ArrayEngine(), array_inputs(bars.between(start, block.end), settings))
+    closed_at = bars.closed_at[block.first : block.end]
+    seen = int(np.searchsorted(view.closed_at, closed_at[-1], side="right"))
+    folded = view.between(_first_opened(view, BAR_4H, anchor(block.month, SPAN_4H)), seen)
+    slow = columns_4h(ArrayEngine(), array_inputs(folded, settings))
+    at = np.searchsorted(folded.closed_at, closed_at, side="right") - 1
+    columns = row_columns(
+        tuple(column[block.first - start :] for column in own), tuple(_joined(column, at) for column in slow)
+    )
+    for i, column in enumerate(columns):
+        values[:, i] = column
+    return np.where(at >= 0, np.append(folded.closed_at, NO_VIEW)[at], NO_VIEW)
+
+
+def _first_opened(bars: BarColumns, length: int, at: Millis) -> int:
+    return int(np.searchsorted(bars.closed_at, at + length, side="left"))
+
+
+def _joined(column: FloatArray, at: IntArray) -> FloatArray:
+    return np.append(column, np.nan)[at]  # -1, no bar yet, reads the NaN at the end
