@@ -123,8 +123,8 @@ def _same(value: Any) -> Any:
 
 
 # The links below run only compiled, where `method` and `rest` stand in their world.
-method: Twin
-rest: Twin
+method: Twin = _same
+rest: Twin = _same
 
 
 def _first_signal(strategies: Any, row: Any) -> Any:

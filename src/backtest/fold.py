@@ -10,13 +10,15 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from src.backtest.fills import Exit, exit_in_bar, limit_is_filled
 from src.core.domain.account import Account, Prediction, Trade
 from src.core.domain.market import Bar, Lots, Money, Side, Ticks
 from src.core.domain.orders import EntryKind, ExitReason, Reason
 from src.core.domain.time import Millis
 from src.features.feature_generator import row_at
-from src.trading.decision import Decision, Params, State, decide, entered, exited
+from src.trading.decision import Decision, Params, State, decide, entered, exited, fresh_state
 from src.trading.ledger import (
+    FLAT,
     Ledger,
     close_position,
     equity,
@@ -24,8 +26,7 @@ from src.trading.ledger import (
     open_position,
     worse,
 )
-from src.backtest.fills import NO_EXIT, Exit, exit_in_bar, limit_is_filled
-from src.trading.risk import Verdict
+from src.trading.risk import Verdict, refusal
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -70,6 +71,7 @@ class Output(NamedTuple):
     leader: Ints
     confidence: Floats
     votes: Floats  # (bars, strategies): side times strength
+    halted: Ints  # 1 while the drawdown halt is on
     equity: Ints  # at the close
     position: Ints  # signed lots at the close
     trades: Ints  # (trades, len(TRADE_FIELDS))
@@ -123,7 +125,7 @@ def fold(
         row = row_at(bar.closed_at, tape.quality[i], tape.rows, i)
         prediction = Prediction(tape.prediction_status[i], tape.prediction[i])
         state, decision = decide(world.state, row, prediction, account, params)
-        write_decision(out, i, decision, account)
+        write_decision(out, i, decision, account, state)
         world = schedule(world, state, decision, bar, market)
     return world, count
 
@@ -160,7 +162,7 @@ def find_exit(world: World, bar: Bar, opened_at: Millis, fresh: bool, at_open: b
     if world.leaving != ExitReason.NONE and not fresh:
         return Exit(world.leaving, bar.open, worse(bar.open, closing, costs.slippage_ppm), True)
     found = exit_in_bar(held.side, plan.stop, plan.moved, plan.target, at_open or not fresh, bar, costs.slippage_ppm)
-    if found.reason != ExitReason.NONE and found.reason != ExitReason.TARGET:
+    if found.reason == ExitReason.STOP or found.reason == ExitReason.TRAIL:  # noqa: PLR1714 - a set does not compile
         return found
     cut = losscut_price(world.book, bar.closed_at, costs)
     forced = exit_in_bar(held.side, cut, False, Ticks(0), False, bar, costs.slippage_ppm)
@@ -274,7 +276,7 @@ def schedule(world: World, state: State, decision: Decision, bar: Bar, market: M
     return World(world.book, state, order, waiting, limit, expires_at, leaving, world.highest, world.lowest)
 
 
-def write_decision(out: Output, i: int, decision: Decision, account: Account) -> None:
+def write_decision(out: Output, i: int, decision: Decision, account: Account, state: State) -> None:
     """Write the line of bar `i`."""
     verdict = decision.verdict
     out.reason[i] = decision.reason
@@ -288,6 +290,7 @@ def write_decision(out: Output, i: int, decision: Decision, account: Account) ->
     out.confidence[i] = decision.vote.confidence
     for k in range(len(decision.signals)):
         out.votes[i, k] = decision.signals[k].side * decision.signals[k].strength
+    out.halted[i] = 1 if state.risk.halted else 0
     out.equity[i] = account.equity
     out.position[i] = account.lots * account.side
 
@@ -320,6 +323,38 @@ def no_trade() -> Trade:
     )
 
 
-def fresh_world(cash: Money, state: State, ledger: Ledger, nothing: Verdict) -> World:
-    """Return the world before the first bar."""
-    return World(ledger, state, nothing, False, Ticks(0), Millis(0), ExitReason.NONE, Ticks(0), Ticks(0))
+def fresh_world(cash: Money) -> World:
+    """Return the world before the first bar: an account that holds `cash` and nothing else."""
+    nothing = refusal(Reason.NO_SIGNAL, Side.NONE)
+    zero = Ticks(0)
+    return World(Ledger(cash, FLAT), fresh_state(cash), nothing, False, zero, Millis(0), ExitReason.NONE, zero, zero)
+
+
+def close_at_end(world: World, bar: Bar, taker_ppm: int, params: Params) -> tuple[World, bool, Trade]:
+    """Return the world after whatever is still open was closed at the last bar's close, as a taker."""
+    held = world.book.position
+    if held.side == Side.NONE:
+        return world, False, no_trade()
+    closing = Side.SELL if held.side == Side.BUY else Side.BUY
+    fill = worse(bar.close, closing, params.costs.slippage_ppm)
+    leave = Exit(ExitReason.END_OF_DATA, bar.close, fill, False)
+    return close_world(world, leave, taker_ppm, bar.closed_at, params)
+
+
+def empty_output(bars: int, strategies: int) -> Output:
+    """Return arrays for a run of `bars` bars; a trade needs at least one bar of its own."""
+    return Output(
+        reason=np.zeros(bars, np.int64),
+        exit_reason=np.zeros(bars, np.int64),
+        side=np.zeros(bars, np.int64),
+        lots=np.zeros(bars, np.int64),
+        stop=np.zeros(bars, np.int64),
+        target=np.zeros(bars, np.int64),
+        leader=np.zeros(bars, np.int64),
+        confidence=np.zeros(bars),
+        votes=np.zeros((bars, strategies)),
+        halted=np.zeros(bars, np.int64),
+        equity=np.zeros(bars, np.int64),
+        position=np.zeros(bars, np.int64),
+        trades=np.zeros((bars + 1, len(TRADE_FIELDS)), np.int64),
+    )

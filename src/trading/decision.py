@@ -8,7 +8,7 @@ exchange: same input, same output. `entered` and `exited` tell the state what be
 Everything here also runs compiled (see backtest/compiled.py), so it is written in scalars and NamedTuples.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from src.core.domain.account import Account, Prediction, Trade
 from src.core.domain.market import Money, Side, Ticks
@@ -25,12 +25,14 @@ from src.trading.ledger import CostParams
 from src.trading.position_sizing import SizeParams
 from src.trading.risk import ModelParams, Verdict, first_gate, refusal, shape_entry
 
+_HALF: Final = 0.5
+
 
 class ExitParams(NamedTuple):
     """Which exits beside stop, trail, target and holding time are taken."""
 
     when_reason_ends: bool = True  # the leading strategy no longer sees its reason
-    when_opposite: bool = True  # the strategies agree on the other side with enough confidence
+    when_opposite: bool = True  # strategies with most of all weight agree on the other side
     when_halted: bool = True  # the drawdown limit was reached
 
 
@@ -126,7 +128,8 @@ def _exit_reason(plan: Plan, risk: RiskState, row: Row, vote: Vote, account: Acc
     why = exit_at_close(plan, account.side, account.mark, row.closed_at, holds)
     if why != ExitReason.NONE:
         return why
-    against = vote.side == -account.side and vote.confidence >= params.vote.min_confidence
+    # A position belongs to its leader, whose horizon the others need not share: one of them cannot close it.
+    against = vote.side == -account.side and vote.confidence >= params.vote.min_confidence and vote.support > _HALF
     if readable and against and params.exits.when_opposite:
         return ExitReason.OPPOSITE
     return ExitReason.NONE

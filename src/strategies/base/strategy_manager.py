@@ -10,11 +10,12 @@ The algebra, with w the weights of the strategies and s the strengths of their s
 - agreement = W(winner) / (W(winner) + W(loser)); below `min_agreement` it is a conflict.
 - confidence = (S(winner) - S(loser)) / (W(winner) + W(loser)): at most 1, lowered by dissent, raised by
   support at least as strong as itself. It says how far the conditions are met; it is no probability.
+- support = W(winner) over the weight of all strategies, silent ones included.
 - The leader is the winner's proposer with the largest w * s (the first of equals); its stop, target,
   trail and holding time shape the trade.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from src.core.domain.market import Side
 from src.features.row import Row
@@ -35,7 +36,11 @@ class Vote(NamedTuple):
     side: Side  # NONE: nobody proposed, or a conflict
     conflict: bool
     confidence: float  # 0 unless there is a winner; may be negative for a quiet majority
+    support: float  # W(winner) over the weight of all strategies, proposing or not; 0 unless there is a winner
     leader: int  # index of the strategy that shapes the trade; -1 unless there is a winner
+
+
+NO_VOTE: Final = Vote(Side.NONE, False, 0.0, 0.0, -1)
 
 
 def propose_all(strategies: tuple[Strategy, ...], row: Row) -> tuple[Signal, ...]:
@@ -51,28 +56,35 @@ def leader_holds(strategies: tuple[Strategy, ...], leader: int, row: Row, side: 
 def combine(signals: tuple[Signal, ...], weights: tuple[float, ...], params: VoteParams) -> Vote:
     """Return the vote of `signals` under `weights` (same length and order); see the module's algebra."""
     buyers, sellers = 0, 0
-    buy_weight, sell_weight, buy_support, sell_support = 0.0, 0.0, 0.0, 0.0
+    buy_weight, sell_weight, buy_strength, sell_strength = 0.0, 0.0, 0.0, 0.0
     for k in range(len(signals)):
         signal = signals[k]
         if signal.side == Side.BUY:
             buyers += 1
             buy_weight += weights[k]
-            buy_support += weights[k] * signal.strength
+            buy_strength += weights[k] * signal.strength
         elif signal.side == Side.SELL:
             sellers += 1
             sell_weight += weights[k]
-            sell_support += weights[k] * signal.strength
+            sell_strength += weights[k] * signal.strength
     total = buy_weight + sell_weight
     if not total > 0.0:
-        return Vote(Side.NONE, False, 0.0, -1)
-    side, won, support = Side.NONE, 0.0, 0.0
+        return NO_VOTE
+    side, won, net = Side.NONE, 0.0, 0.0
     if buy_weight > sell_weight and buyers >= sellers:
-        side, won, support = Side.BUY, buy_weight, buy_support - sell_support
+        side, won, net = Side.BUY, buy_weight, buy_strength - sell_strength
     elif sell_weight > buy_weight and sellers >= buyers:
-        side, won, support = Side.SELL, sell_weight, sell_support - buy_support
+        side, won, net = Side.SELL, sell_weight, sell_strength - buy_strength
     if side == Side.NONE or won / total < params.min_agreement:
-        return Vote(Side.NONE, True, 0.0, -1)
-    return Vote(side, False, support / total, _leader(signals, weights, side))
+        return Vote(Side.NONE, True, 0.0, 0.0, -1)
+    return Vote(side, False, net / total, won / _sum(weights), _leader(signals, weights, side))
+
+
+def _sum(weights: tuple[float, ...]) -> float:
+    total = 0.0
+    for k in range(len(weights)):
+        total += weights[k]
+    return total
 
 
 def _leader(signals: tuple[Signal, ...], weights: tuple[float, ...], side: Side) -> int:

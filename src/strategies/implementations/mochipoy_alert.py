@@ -24,13 +24,13 @@ class MochipoyAlert(NamedTuple):
 
     def propose(self, row: Row) -> Signal:
         """Return a trade with the 4-hour trend at the end of a pullback, else no signal."""
+        rising = row.ema_20_4h > row.ema_50_4h and row.macd_4h > row.macd_signal_4h
+        falling = row.ema_20_4h < row.ema_50_4h and row.macd_4h < row.macd_signal_4h
         side = Side.NONE
-        if row.ema_20_4h > row.ema_50_4h and row.macd_4h > row.macd_signal_4h:
-            if row.rci_9_before <= -self.extreme < row.rci_9:
-                side = Side.BUY
-        elif row.ema_20_4h < row.ema_50_4h and row.macd_4h < row.macd_signal_4h:
-            if row.rci_9_before >= self.extreme > row.rci_9:
-                side = Side.SELL
+        if rising and row.rci_9_before <= -self.extreme < row.rci_9:
+            side = Side.BUY
+        elif falling and row.rci_9_before >= self.extreme > row.rci_9:
+            side = Side.SELL
         if side == Side.NONE:
             return NO_SIGNAL
         gap = abs(row.ema_20_4h - row.ema_50_4h) / row.atr_14_4h if row.atr_14_4h > 0.0 else 0.0

@@ -1,0 +1,279 @@
+"""A finished run on disk and on the terminal.
+
+`write_run` leaves `summary.json`, `trades.csv` and `decisions.parquet` in one folder, all or none: the files
+are written beside it and the folder gets its name last. Same run, same bytes.
+"""
+
+import csv
+import io
+import json
+import shutil
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.table import Table
+from rich.text import Text
+
+from src.backtest.fold import Ints, Output
+from src.backtest.result import BacktestResult
+from src.core.domain.account import Trade
+from src.core.domain.market import Instrument, Money
+from src.core.domain.orders import ExitReason, Reason
+from src.core.domain.time import Millis, format_jst
+from src.core.exceptions import ConfigError
+
+TRADE_COLUMNS: Final = (
+    "number",
+    "strategy",
+    "side",
+    "opened_at",
+    "closed_at",
+    "amount_btc",
+    "entry",
+    "exit",
+    "exit_reason",
+    "gross_jpy",
+    "fee_jpy",
+    "interest_jpy",
+    "slippage_jpy",
+    "net_jpy",
+    "planned_risk_jpy",
+    "result_r",
+    "worst_move",
+    "best_move",
+    "opened_at_ms",
+    "closed_at_ms",
+)
+"""Of `trades.csv`. `net = gross - fee - interest`; slippage is already inside `gross`. Prices in JPY."""
+
+
+def write_run(result: BacktestResult, folder: Path) -> None:
+    """Write the run's three files to `folder`, which must not exist yet.
+
+    Raises
+    ------
+    ConfigError
+        If the folder is already there; nothing is overwritten.
+    OSError
+        If the file system refuses; nothing is left behind.
+    """
+    if folder.exists():
+        raise ConfigError(f"{folder} exists already", remedy="choose another folder with --out, or remove this one")
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        (unfinished / "summary.json").write_text(summary_json(result.summary), encoding="utf-8")
+        (unfinished / "trades.csv").write_text(trades_csv(result), encoding="utf-8")
+        pq.write_table(decisions_table(result), unfinished / "decisions.parquet", compression="zstd")
+        unfinished.rename(folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def summary_json(summary: dict[str, Any]) -> str:
+    """Return the summary as JSON text; a figure that does not exist is null."""
+    return json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def trades_csv(result: BacktestResult) -> str:
+    """Return the trades as CSV text, one line each."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(TRADE_COLUMNS)
+    for number, trade in enumerate(result.trades, start=1):
+        lines.writerow(_trade_line(number, trade, result.strategies[trade.leader], result.instrument))
+    return text.getvalue()
+
+
+def _trade_line(number: int, trade: Trade, strategy: str, unit: Instrument) -> list[object]:
+    def jpy(sum_: Money) -> Decimal:
+        return unit.jpy(sum_)
+
+    return [
+        number,
+        strategy,
+        trade.side.name,
+        format_jst(trade.opened_at),
+        format_jst(trade.closed_at),
+        unit.amount(trade.lots),
+        unit.price(trade.entry),
+        unit.price(trade.exit),
+        trade.exit_reason.name,
+        jpy(trade.gross),
+        jpy(trade.fee),
+        jpy(trade.interest),
+        jpy(trade.slippage),
+        jpy(trade.net),
+        jpy(trade.risk),
+        f"{trade.net / trade.risk:.4f}" if trade.risk > 0 else "",
+        unit.price(trade.worst),
+        unit.price(trade.best),
+        trade.opened_at,
+        trade.closed_at,
+    ]
+
+
+def decisions_table(result: BacktestResult) -> pa.Table:
+    """Return one row a bar: when, why, and what was planned. Levels and predictions that do not exist are null."""
+    out, tape = result.output, result.tape
+    planned = out.lots > 0
+    columns: dict[str, pa.Array] = {
+        "closed_at": pa.array(tape.closed_at, pa.timestamp("ms", "UTC")),
+        "reason": _names(out.reason, {int(r): r.name for r in Reason}),
+        "side": pa.array(out.side.astype(np.int8)),
+        "lots": pa.array(out.lots),
+        "entry": pa.array(tape.close, mask=~planned),
+        "stop": pa.array(out.stop, mask=~planned),
+        "target": pa.array(out.target, mask=out.target == 0),
+        "confidence": pa.array(out.confidence),
+        **_votes(out, result.strategies),
+        "prediction": pa.array(tape.prediction, mask=np.isnan(tape.prediction)),
+        "exit_reason": _names(out.exit_reason, {int(r): r.name for r in ExitReason}),
+        "position_lots": pa.array(out.position),
+        "equity": pa.array(out.equity),
+    }
+    return pa.table(columns)
+
+
+def _votes(out: Output, strategies: tuple[str, ...]) -> dict[str, pa.Array]:
+    return {f"vote_{name}": pa.array(np.ascontiguousarray(out.votes[:, k])) for k, name in enumerate(strategies)}
+
+
+def _names(codes: Ints, names: dict[int, str]) -> pa.Array:
+    """Return codes as a dictionary column of their names, in the order of the codes."""
+    order = sorted(names)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(np.searchsorted(order, codes).astype(np.int8)), pa.array([names[code] for code in order])
+    )
+
+
+_WORDS: Final = {
+    "ja": {
+        "title": "バックテスト",
+        "synthetic": "合成データ(実在の市場ではありません)",
+        "period": "期間",
+        "data": "データ",
+        "fees": "手数料の条件",
+        "bars": "15分足",
+        "cold": "うち特徴量の準備不足",
+        "halted": "うちドローダウン停止中",
+        "balance": "残高",
+        "return": "損益率",
+        "hold": "買い持ちの場合",
+        "drawdown": "最大ドローダウン",
+        "sharpe": "シャープレシオ(日次、年率)",
+        "trades": "取引数(買い/売り)",
+        "win": "勝率",
+        "factor": "プロフィットファクター",
+        "expectancy": "期待値(R)",
+        "held": "平均保有時間",
+        "costs": "手数料 / 金利 / スリッページ",
+        "by_strategy": "戦略別取引数",
+        "exits": "決済理由",
+        "why": "取引しなかった主な理由",
+        "none": "なし",
+        "hours": "時間",
+    },
+    "en": {
+        "title": "Backtest",
+        "synthetic": "SYNTHETIC data, not a real market",
+        "period": "Period",
+        "data": "Data",
+        "fees": "Fees",
+        "bars": "15-minute bars",
+        "cold": "features not warm",
+        "halted": "halted by drawdown",
+        "balance": "Balance",
+        "return": "Return",
+        "hold": "Buy and hold",
+        "drawdown": "Max drawdown",
+        "sharpe": "Sharpe (daily, yearly)",
+        "trades": "Trades (long/short)",
+        "win": "Win rate",
+        "factor": "Profit factor",
+        "expectancy": "Expectancy (R)",
+        "held": "Average holding",
+        "costs": "Fees / interest / slippage",
+        "by_strategy": "Trades by strategy",
+        "exits": "Exits",
+        "why": "Why it did not trade",
+        "none": "none",
+        "hours": "hours",
+    },
+}
+
+_NOT_REFUSALS: Final = {
+    Reason.ENTER.name,
+    Reason.HOLD_POSITION.name,
+    Reason.EXIT_POSITION.name,
+    Reason.ENTRY_WAITING.name,
+}
+_SHOWN_REASONS: Final = 6
+
+
+def summary_table(summary: dict[str, Any], language: str) -> Table:
+    """Return the summary as a table for the terminal, in Japanese (`ja`) or English (`en`)."""
+    words = _WORDS[language]
+    heading = f"{words['title']}: {summary['symbol']} {summary['series']}"
+    table = Table(title=Text(heading), show_header=False, title_justify="left")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    if summary["synthetic"]:
+        table.add_row("", Text(words["synthetic"], style="bold yellow"))
+    for name, value in _lines(summary, words):
+        table.add_row(name, Text(value))
+    return table
+
+
+def _lines(summary: dict[str, Any], words: dict[str, str]) -> list[tuple[str, str]]:
+    none = words["none"]
+    sides = summary["trades_by_side"]
+    costs = (summary["fees_jpy"], summary["interest_jpy"], summary["slippage_jpy"])
+    return [
+        (words["period"], f"{summary['from']} – {summary['to']}"),
+        (words["data"], summary["source"]),
+        (words["fees"], summary["fees"]),
+        (words["bars"], f"{summary['bars']:,}"),
+        (words["cold"], f"{summary['bars_cold']:,}"),
+        (words["halted"], f"{summary['bars_halted']:,}"),
+        (words["balance"], f"{summary['initial_balance']:,.0f} → {summary['final_balance']:,.0f} JPY"),
+        (words["return"], f"{summary['return_pct']:+.2f} %"),
+        (words["hold"], f"{summary['buy_and_hold_pct']:+.2f} %"),
+        (words["drawdown"], f"{summary['max_drawdown_pct']:.2f} %"),
+        (words["sharpe"], _number(summary["sharpe"], none)),
+        (words["trades"], f"{summary['trades']} ({sides['long']}/{sides['short']})"),
+        (words["win"], _number(summary["win_rate_pct"], none, " %")),
+        (words["factor"], _number(summary["profit_factor"], none)),
+        (words["expectancy"], _number(summary["expectancy_r"], none)),
+        (words["held"], _number(summary["average_hours"], none, f" {words['hours']}")),
+        (words["costs"], " / ".join(f"{cost:,.0f}" for cost in costs) + " JPY"),
+        (words["by_strategy"], _counts(summary["trades_by_strategy"], none)),
+        (words["exits"], _counts(summary["exits"], none)),
+        (words["why"], _refusals(summary, none)),
+    ]
+
+
+def _number(value: float | None, none: str, unit: str = "") -> str:
+    return none if value is None else f"{value:.2f}{unit}"
+
+
+def _counts(counts: dict[str, int], none: str) -> str:
+    return ", ".join(f"{name} {n}" for name, n in sorted(counts.items(), key=lambda item: -item[1])) or none
+
+
+def _refusals(summary: dict[str, Any], none: str) -> str:
+    found = {name: n for name, n in summary["reasons"].items() if n and name not in _NOT_REFUSALS}
+    largest = sorted(found.items(), key=lambda item: -item[1])[:_SHOWN_REASONS]
+    return ", ".join(f"{name} {100 * n / summary['bars']:.1f} %" for name, n in largest) or none
+
+
+def run_name(at: Millis, result: BacktestResult) -> str:
+    """Return the folder name of a run that finished at `at`: when it ran, on what, and a part of its hash."""
+    stamp = format_jst(at).replace("-", "").replace(":", "").replace(" JST", "").replace(" ", "-")
+    return f"{stamp}-{result.series.name}-{result.summary['config_hash'][:8]}"
