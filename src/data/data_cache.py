@@ -167,6 +167,9 @@ class DataCache:
             If the disk refuses. Nothing is stored.
         """
         folder = self._writable(name)
+        complete_days = frozenset(complete_days)
+        if not len(candles) and not complete_days:
+            return 0
         require_sound(candles, info.timeframe, name)
         folder.mkdir(parents=True, exist_ok=True)
         with single_writer(self.root, self._lock_wait_s):
@@ -177,7 +180,7 @@ class DataCache:
             before = sum(s.bars for s in segments.values())
             merged = [self._merged(name, segments.get(month), part, replace) for month, part in by_month(candles)]
             segments |= {s.month: s for s in (self._store(folder, part) for part in merged if part is not None)}
-            days = (old.complete_days if old else frozenset()) | frozenset(complete_days)
+            days = (old.complete_days if old else frozenset()) | complete_days
             new = Manifest(info, tuple(segments[month] for month in sorted(segments)), days)
             _commit(folder, old, new)
             return sum(s.bars for s in new.segments) - before

@@ -1,0 +1,313 @@
+"""The command line: arguments in, text and an exit code out.
+
+Exit codes: 0 done, 1 the data or the exchange did not allow it, 2 a wrong argument or setting, 130 stopped by Ctrl-C.
+Commands import what they need when they run, so that `--help` answers at once.
+"""
+
+import errno
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from src.core.exceptions import ConfigError, DataError, NoCandles, TraderError
+
+if TYPE_CHECKING:
+    from src.core.domain.market import Instrument
+    from src.core.domain.time import Millis
+    from src.data.candle_file import CandleFile
+    from src.data.data_cache import DataCache
+    from src.data.data_pipeline import CrossCheck, DataPipeline, DownloadSummary
+    from src.data.exchange_files import FileSource
+    from src.data.quality import QualityReport
+
+app = typer.Typer(
+    help="An automated trader for BTC/JPY margin on bitbank.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+data = typer.Typer(help="Candles: fetch, import, check, list.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data, name="data")
+
+
+class Store(StrEnum):
+    """The two stores of candles."""
+
+    HISTORY = "history"
+    TRADING = "trading"
+
+
+StoreOption = Annotated[Store, typer.Option(help="Long history for backtests, or the running trader's own store.")]
+RootOption = Annotated[Path | None, typer.Option(help="Folder of the store. [default: cache/<store>]")]
+SymbolOption = Annotated[str, typer.Option(help="The traded pair.")]
+
+
+def main() -> None:
+    """Run the command line; errors of this program and of the disk become two lines and an exit code."""
+    try:
+        app()
+    except TraderError as e:
+        _tell(e.what, e.remedy)
+        raise SystemExit(2 if isinstance(e, ConfigError) else 1) from e
+    except OSError as e:
+        where = f": {e.filename}" if e.filename else ""
+        _tell(f"{e.strerror or e}{where}", _disk_remedy(e))
+        raise SystemExit(1) from e
+
+
+@data.command()
+def download(
+    start: Annotated[str, typer.Option(help="First moment: 2024-01-01 or 2024-01-01T09:00 (JST), or with an offset.")],
+    end: Annotated[str | None, typer.Option(help="Last moment, written the same way. [default: now]")] = None,
+    symbol: SymbolOption = "BTC/JPY",
+    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 30m or 1h; 4h is made from 15m.")] = "15m",
+    store: StoreOption = Store.HISTORY,
+    root: RootOption = None,
+    base_url: Annotated[str | None, typer.Option(help="Another public server. [default: bitbank's]")] = None,
+    pace: Annotated[float, typer.Option(help="Least seconds between two requests.", min=0.0)] = 1.0,
+    cross_check: Annotated[bool, typer.Option(help="Compare with the exchange's own 4-hour candles.")] = True,
+) -> None:
+    """Fetch candles from bitbank, day by day; what is complete is not fetched again."""
+    import asyncio
+
+    from src.core.clock import SystemClock
+    from src.core.domain.time import BAR_15M
+    from src.data.data_cache import DataCache
+    from src.data.timeframes import parse_timeframe
+
+    instrument, length, clock = _instrument(symbol), parse_timeframe(timeframe), SystemClock()
+    span = _moment(start, "--start"), _moment(end, "--end") if end else clock.now()
+    cache = DataCache(_root(store, root))
+
+    async def run() -> None:
+        from src.data.bitbank_client import PUBLIC_URL, BitbankClient
+        from src.data.data_pipeline import DataPipeline
+
+        async with BitbankClient(clock, base_url=base_url or PUBLIC_URL, pace_s=pace) as client:
+            source: FileSource = client
+            pipeline = DataPipeline(source, cache, clock, instrument=instrument, timeframe=length)
+            summary = await _download_with_bar(pipeline, *span)
+            _print_summary(summary)
+            if cross_check and length == BAR_15M:
+                await _print_cross_checks(pipeline, summary)
+
+    try:
+        asyncio.run(run())
+    except KeyboardInterrupt:
+        typer.echo("stopped: every day finished so far is kept; the same command goes on from there", err=True)
+        raise typer.Exit(130) from None
+
+
+@data.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A .csv or .parquet file: timestamp (open time), open … volume.")],
+    name: Annotated[str | None, typer.Option(help="Name of the series. [default: the file's]")] = None,
+    symbol: SymbolOption = "BTC/JPY",
+    store: StoreOption = Store.HISTORY,
+    root: RootOption = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Let the file win over stored bars that differ.")] = False,
+    naive_utc: Annotated[bool, typer.Option("--naive-utc", help="Times without an offset are UTC, not JST.")] = False,
+) -> None:
+    """Check a file of candles and store it; one bad row and nothing is stored."""
+    from src.core.domain.candles import SeriesInfo
+    from src.data.candle_file import read_candles
+    from src.data.data_cache import DataCache
+
+    instrument = _instrument(symbol)
+    given = read_candles(file, naive_utc=naive_utc)
+    series = name or file.stem.lower()
+    info = SeriesInfo(series, instrument.symbol, given.timeframe, False, f"file {file.name}")
+    new = DataCache(_root(store, root)).append(series, given.candles, info, replace=replace)
+    _print_file(given)
+    typer.echo(f"stored as {series!r}: {new:,} new bars, {len(given.candles) - new:,} were there already")
+
+
+@data.command()
+def check(
+    what: Annotated[str | None, typer.Argument(help="A stored series or a file. [default: every series]")] = None,
+    store: StoreOption = Store.HISTORY,
+    root: RootOption = None,
+    naive_utc: Annotated[bool, typer.Option("--naive-utc", help="Times without an offset are UTC, not JST.")] = False,
+) -> None:
+    """Report gaps, impossible bars, stretches without trades and extreme moves; nothing is changed."""
+    from src.data.candle_file import read_candles
+    from src.data.data_cache import DataCache
+
+    if what is not None and (Path(what).is_file() or Path(what).suffix in {".csv", ".parquet"}):
+        _print_file(read_candles(what, naive_utc=naive_utc))
+        return
+    cache = DataCache(_root(store, root), read_only=True)
+    sound = [_check_series(cache, name) for name in ([what] if what else _stored_names(cache))]
+    if not all(sound):
+        raise typer.Exit(1)
+
+
+@data.command("list")
+def list_series(store: StoreOption = Store.HISTORY, root: RootOption = None) -> None:
+    """List the stored series."""
+    from src.core.domain.time import format_jst
+    from src.data.data_cache import DataCache
+    from src.data.timeframes import label
+
+    cache = DataCache(_root(store, root), read_only=True)
+    damaged = 0
+    for name in _stored_names(cache):
+        try:
+            info, extent = cache.open_series(name), cache.extent(name)
+        except DataError as e:
+            _tell(f"{name}: {e.what}", e.remedy)
+            damaged += 1
+            continue
+        span = f"{format_jst(extent.first)} to {format_jst(extent.last)}" if extent.first and extent.last else "no bars"
+        kind = "synthetic" if info.synthetic else "real"
+        typer.echo(f"{name}: {info.symbol} {label(info.timeframe)}, {kind}, {extent.bars:,} bars, {span}")
+        typer.echo(f"  from {info.source}")
+    if damaged:
+        raise typer.Exit(1)
+
+
+def _tell(what: str, remedy: str) -> None:
+    typer.echo(f"error: {what}\nwhat to do: {remedy}", err=True)
+
+
+def _disk_remedy(error: OSError) -> str:
+    known = {
+        errno.ENOSPC: "free some space on the disk",
+        errno.EDQUOT: "free some space: the quota is used up",
+        errno.EFBIG: "raise the limit on file sizes (`ulimit -f`)",
+        errno.EACCES: "give this user the right to read and write there, or choose another folder with --root",
+        errno.EROFS: "choose a folder that can be written to with --root",
+    }
+    remedy = known.get(error.errno or 0, "look at the disk and the folder's rights")
+    return f"{remedy}, then repeat the command; what was stored before is unharmed"
+
+
+def _instrument(symbol: str) -> "Instrument":
+    from src.core.domain.market import INSTRUMENTS
+
+    if symbol not in INSTRUMENTS:
+        raise ConfigError(f"{symbol!r} is not a pair this program trades", remedy=f"write {' or '.join(INSTRUMENTS)}")
+    return INSTRUMENTS[symbol]
+
+
+def _moment(text: str, option: str) -> "Millis":
+    from src.core.domain.time import parse_time
+
+    try:
+        return parse_time(text)
+    except ValueError as e:
+        what, _, form = str(e).partition("; ")
+        raise ConfigError(f"{option}: {what}", remedy=form) from e
+
+
+def _root(store: Store, root: Path | None) -> Path:
+    return root if root is not None else Path("cache") / store
+
+
+def _stored_names(cache: "DataCache") -> list[str]:
+    names = cache.names()
+    if not names:
+        raise NoCandles(
+            f"nothing is stored in {cache.root}",
+            remedy="fetch candles with `python main.py data download` or `python main.py data import FILE`",
+        )
+    return names
+
+
+async def _download_with_bar(pipeline: "DataPipeline", start: "Millis", end: "Millis") -> "DownloadSummary":
+    """Download with a progress bar on a terminal, silently into a pipe."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(pipeline.info.name, total=None)
+        return await pipeline.download(
+            start,
+            end,
+            lambda p: bar.update(task, total=p.days, completed=p.done, description=f"{p.day} {p.new_bars:,} new bars"),
+        )
+
+
+def _print_summary(summary: "DownloadSummary") -> None:
+    if not summary.quality.bars:
+        raise NoCandles(
+            f"the exchange has no candles for these {summary.days} days", remedy="check the dates, or try again later"
+        )
+    typer.echo(
+        f"{summary.series}: {summary.days:,} days, {summary.fetched:,} fetched, {summary.skipped:,} were complete; "
+        f"{summary.new_bars:,} new bars"
+    )
+    if summary.revised_bars:
+        typer.echo(f"{summary.revised_bars:,} stored bars were corrected by the exchange")
+    if summary.missing_days:
+        days = ", ".join(str(day) for day in summary.missing_days[:10])
+        more = f" and {len(summary.missing_days) - 10} more" if len(summary.missing_days) > 10 else ""
+        typer.echo(f"the exchange has no file for {len(summary.missing_days):,} days (UTC): {days}{more}")
+    if summary.not_yet:
+        typer.echo("today's file (UTC) is not published yet; repeat the command in half an hour")
+    _print_quality(summary.quality)
+
+
+async def _print_cross_checks(pipeline: "DataPipeline", summary: "DownloadSummary") -> None:
+    from src.core.domain.time import Millis, utc_date
+
+    first, last = summary.quality.first, summary.quality.last
+    if first is None or last is None:
+        return
+    for year in range(utc_date(Millis(first - 1)).year, utc_date(Millis(last - 1)).year + 1):
+        typer.echo(_cross_check_line(await pipeline.cross_check(year)))
+
+
+def _cross_check_line(result: "CrossCheck") -> str:
+    from src.core.domain.time import format_jst
+
+    if not result.compared:
+        return f"cross-check {result.year}: the exchange has no 4-hour candles to compare with"
+    line = f"cross-check {result.year}: {result.compared:,} 4-hour candles compared, {len(result.different):,} differ"
+    if result.different:
+        line += f" (the first closed {format_jst(result.different[0])})"
+    if result.only_exchange or result.only_stored:
+        line += f"; only at the exchange {result.only_exchange:,}, only here {result.only_stored:,}"
+    return line
+
+
+def _print_file(given: "CandleFile") -> None:
+    from src.core.domain.time import format_jst
+    from src.data.quality import assess
+    from src.data.timeframes import label
+
+    typer.echo(f"{given.path}: {given.rows:,} rows of {label(given.file_timeframe)}")
+    if given.file_timeframe < given.timeframe:
+        typer.echo(f"put together to {len(given.candles):,} bars of {label(given.timeframe)}")
+    for closed_at in given.incomplete:
+        typer.echo(f"left out: the bar closing {format_jst(closed_at)}, of which the file may not have all rows")
+    if given.extra_columns:
+        typer.echo(f"columns not read: {', '.join(given.extra_columns)}")
+    if given.naive_as:
+        typer.echo(f"times without an offset were read as {given.naive_as}")
+    if given.timeframe not in {900_000}:
+        typer.echo(f"{label(given.timeframe)} bars cannot be split into 15m: a backtest will refuse this series")
+    _print_quality(assess(given.candles, given.timeframe, given.intake))
+
+
+def _check_series(cache: "DataCache", name: str) -> bool:
+    """Print the report of one series; return whether every bar is possible."""
+    from src.core.domain.time import Millis
+    from src.data.quality import assess
+
+    info = cache.open_series(name)
+    typer.echo(f"{name} ({'synthetic' if info.synthetic else 'real'}, from {info.source})")
+    report = assess(cache.read(name, Millis(0), Millis(2**62)), info.timeframe)
+    _print_quality(report)
+    return not (report.impossible or report.off_grid_times)
+
+
+def _print_quality(report: "QualityReport") -> None:
+    from src.data.quality import describe
+
+    for line in describe(report):
+        typer.echo(f"  {line}")
