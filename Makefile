@@ -33,11 +33,10 @@ test: ## Run the tests (PYTEST_ARGS="-k ledger" narrows them)
 check: ## Run the whole gate: format, lint, types, floors, dependencies, tests, coverage
 	@bash scripts/testing/checks.sh
 
+# dev.txt contains the other two at the same versions. Strict: a package nobody could look up is a failure.
 audit: ## Look the pinned packages up among known vulnerabilities (asks an advisory server)
 	@bash scripts/setup_venv.sh dev
-	$(PY) -m pip_audit --disable-pip --require-hashes -r requirements/live.txt
-	$(PY) -m pip_audit --disable-pip --require-hashes -r requirements/research.txt
-	$(PY) -m pip_audit --disable-pip --require-hashes -r requirements/dev.txt
+	$(PY) -m pip_audit --strict --disable-pip --require-hashes -r requirements/dev.txt
 
 lock: ## Compile requirements/*.in to pinned *.txt (UPGRADE=1 takes newer versions)
 	@bash scripts/setup_venv.sh dev
