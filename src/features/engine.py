@@ -54,7 +54,7 @@ class Before:
 
 def before(x: FloatArray) -> FloatArray:
     """Return `x` one bar later; the first is NaN."""
-    return np.concatenate(([nan], x[:-1]))
+    return np.concatenate(([nan], x))[: x.size]
 
 
 SMA: Final = Kernel("SMA", talib.SMA, stream.SMA)
