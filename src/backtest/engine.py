@@ -28,7 +28,7 @@ from src.core.domain.market import PPM, Bar, Money
 from src.core.domain.orders import Reason
 from src.core.domain.time import BAR_15M, DAY, Millis, format_jst, to_millis
 from src.core.exceptions import ConfigError, NoCandles
-from src.core.orchestration.stored_candles import backtest_candles, download_command
+from src.core.orchestration.stored_candles import CandleStock, download_command, open_stock
 from src.core.orchestration.wiring import core_params, feature_settings, instrument, market_params
 from src.trading.decision import Params
 from src.trading.fee_schedule import fee_columns, todays_fees
@@ -117,19 +117,19 @@ class BacktestEngine:
         """
         if symbol != self._instrument.symbol:
             raise ConfigError(f"unknown symbol {symbol!r}", remedy=f"this trader is for {self._instrument.symbol}")
-        info, candles = backtest_candles(self._settings, self._data)
-        start, end = _window(info, candles, start_date, end_date, days)
-        known = candles.between(Millis(0), end)
+        stock = open_stock(self._settings, self._data)
+        start, end = _window(stock, start_date, end_date, days)
+        known = stock.read(start, end)
         first = int(np.searchsorted(known.closed_at, start, side="right"))
         if first >= len(known):
-            raise _nothing(info, start, end)
+            raise _nothing(stock, start, end)
         self._progress("features", 0, len(known))
         maker, taker = self._fees(known)
         tape = build_tape(known, first, maker, taker, feature_settings(self._settings))
         world, output, count = self._fold(tape)
         trades = trades_of(output, count)
-        summary = self._summary(info, known, first, output, trades, world)
-        return BacktestResult(info, self._instrument, self._names, tape, output, trades, summary)
+        summary = self._summary(stock.info, known, first, output, trades, world)
+        return BacktestResult(stock.info, self._instrument, self._names, tape, output, trades, summary)
 
     def _balance(self, jpy: float | None) -> Money:
         given = Decimal(str(self._settings.backtest.initial_balance_jpy if jpy is None else jpy))
@@ -275,20 +275,17 @@ def _ppm(name: str, rate: float) -> int:
 
 
 def _window(
-    info: SeriesInfo, candles: Candles, start: datetime | None, end: datetime | None, days: int | None
+    stock: CandleStock, start: datetime | None, end: datetime | None, days: int | None
 ) -> tuple[Millis, Millis]:
     """Return the window as (after, up to and including), in closing times."""
     if days is not None and (start is not None or days <= 0):
         raise ConfigError(
             "days goes with no start, and is at least 1", remedy="give the last N days, or a start and an end"
         )
-    if not len(candles):
-        raise _nothing(info, Millis(0), Millis(0))
-    last = Millis(int(candles.closed_at[-1]))
-    until = last if end is None else to_millis(end)
-    after = Millis(int(candles.closed_at[0]) - 1) if start is None else to_millis(start)
+    until = stock.last if end is None else to_millis(end)
+    after = Millis(stock.first - BAR_15M) if start is None else to_millis(start)
     if days is not None:
-        after = Millis(min(until, last) - days * DAY)
+        after = Millis(min(until, stock.last) - days * DAY)
     if after >= until:
         raise ConfigError(
             f"the range is empty: from {format_jst(after)} to {format_jst(until)}",
@@ -297,8 +294,9 @@ def _window(
     return after, until
 
 
-def _nothing(info: SeriesInfo, start: Millis, end: Millis) -> NoCandles:
+def _nothing(stock: CandleStock, start: Millis, end: Millis) -> NoCandles:
+    has = f"it has {format_jst(stock.first)} to {format_jst(stock.last)}"
     return NoCandles(
-        f"series {info.name!r} has no candles from {format_jst(start)} to {format_jst(end)}",
-        remedy=download_command(start, end),
+        f"series {stock.info.name!r} has no candles from {format_jst(start)} to {format_jst(end)}; {has}",
+        remedy=f"choose a range inside it, or get the candles with `{download_command(start, end)}`",
     )
