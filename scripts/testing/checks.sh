@@ -31,8 +31,8 @@ step "set-up" bash scripts/setup_venv.sh dev
 step "format" "$bin/ruff" format --check .
 step "lint" "$bin/ruff" check .
 step "types" "$bin/mypy" --strict src main.py scripts
-step "floors" "$bin/lint-imports"
-step "dependencies" "$bin/deptry" .
+step "floors" "$bin/lint-imports" --no-logo
+step "dependencies" "$bin/deptry" --no-ansi .
 step "tests" make --no-print-directory test PYTEST_ARGS="--cov --cov-report="
 step "coverage of everything" "$bin/coverage" report --fail-under="$OVERALL_FLOOR"
 pure="$("$bin/python" scripts/testing/pure_modules.py)"

@@ -152,8 +152,9 @@ def _spelling(character: str) -> str:
     """Return a regular expression for one character: itself, or as JSON, Python or a URL has it."""
     escaped = {json.dumps(character)[1:-1], ascii(character)[1:-1], repr(character)[1:-1]}
     quoted = {quote(character, safe="", errors="surrogatepass"), quote_plus(character, errors="surrogatepass")}
-    forms = (re.escape(form).replace(r"\\", r"\\+") for form in sorted(escaped | quoted))
-    return rf"(?:\\*{re.escape(character)}|(?i:{'|'.join(forms)}))"
+    longest_first = sorted(escaped | quoted, key=len, reverse=True)  # of %25, a plain % would leave a part
+    forms = "|".join(re.escape(form).replace(r"\\", r"\\+") for form in longest_first)
+    return rf"(?:(?i:{forms})|\\*{re.escape(character)})"
 
 
 class _Stamp:

@@ -171,6 +171,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     st.text(min_size=8, max_size=30, alphabet=st.characters(exclude_categories=["Cs"])),
     st.sampled_from(sorted(SPELLINGS)),
 )
+@example("0000000%", "URL")
 @example("https://x.test/?q=ü&r= ", "JSON")
 @example("\\\\\\\\\\\\\\\\", "JSON twice")
 @example("\"'\"'\"'\"'\\n\n", "repr of JSON")
