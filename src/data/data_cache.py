@@ -12,7 +12,7 @@ live at two roots: the trader's short one and the backtest's long one, which the
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from threading import Lock
@@ -178,8 +178,8 @@ class DataCache:
             info = _joint_info(old, info._replace(name=name))
             segments = {s.month: s for s in old.segments} if old else {}
             before = sum(s.bars for s in segments.values())
-            merged = [self._merged(name, segments.get(month), part, replace) for month, part in by_month(candles)]
-            segments |= {s.month: s for s in (self._store(folder, part) for part in merged if part is not None)}
+            for month, bars in self._changed_months(name, segments, candles, replace):
+                segments[month] = self._store(folder, bars)
             days = (old.complete_days if old else frozenset()) | complete_days
             new = Manifest(info, tuple(segments[month] for month in sorted(segments)), days)
             _commit(folder, old, new)
@@ -251,13 +251,14 @@ class DataCache:
         except FileNotFoundError:
             return None
 
-    def _merged(self, name: str, stored: Segment | None, given: Candles, replace: bool) -> Candles | None:
-        """Return the month's bars with `given` among them; None when they are already there."""
-        if stored is None:
-            return given
-        old = self._load(name, stored)
-        new = merge(old, given, replace=replace)
-        return None if new == old else new
+    def _changed_months(
+        self, name: str, segments: Mapping[Millis, Segment], given: Candles, replace: bool
+    ) -> list[tuple[Millis, Candles]]:
+        """Return the months that are not stored as they should be once `given` is in them, with all their bars."""
+        touched = {month for month, _ in by_month(given)} & segments.keys()
+        stored = {month: self._load(name, segments[month]) for month in sorted(touched)}
+        merged = by_month(merge(Candles.joined(stored.values()), given, replace=replace))
+        return [(month, bars) for month, bars in merged if stored.get(month) != bars]
 
     def _load(self, name: str, segment: Segment) -> Candles:
         """Return the segment's bars; read from the disk, the file's hash is verified.

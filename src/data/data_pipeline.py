@@ -181,15 +181,15 @@ class DataPipeline:
 
     def _days(self, start: Millis, end: Millis) -> list[date]:
         now = self._clock.now()
-        if start >= end:
-            raise ConfigError(
-                f"the range is empty: it starts {format_jst(start)} and ends {format_jst(end)}",
-                remedy="give a start before the end",
-            )
         if start >= now:
             raise ConfigError(
                 f"the range lies in the future: it starts {format_jst(start)}, now is {format_jst(now)}",
                 remedy="give a start in the past",
+            )
+        if start >= end:
+            raise ConfigError(
+                f"the range is empty: it starts {format_jst(start)} and ends {format_jst(end)}",
+                remedy="give a start before the end",
             )
         first = max(utc_date(start), HISTORY_STARTS)
         last = utc_date(Millis(min(end, now) - 1))
