@@ -1,7 +1,7 @@
 """A finished run on disk and on the terminal.
 
-`write_run` leaves `summary.json`, `trades.csv` and `decisions.parquet` in one folder, all or none: the files
-are written beside it and the folder gets its name last. Same run, same bytes.
+`write_run` leaves `summary.json`, `trades.csv`, `decisions.parquet` and `candles.parquet` in one folder, all or
+none: the files are written beside it and the folder gets its name last. Same run, same bytes.
 """
 
 import csv
@@ -25,6 +25,8 @@ from src.core.domain.market import Instrument, Money
 from src.core.domain.orders import ExitReason, Reason
 from src.core.domain.time import Millis, format_jst
 from src.core.exceptions import ConfigError
+
+Column = Any  # pyarrow.Array of one of several types
 
 TRADE_COLUMNS: Final = (
     "number",
@@ -52,7 +54,7 @@ TRADE_COLUMNS: Final = (
 
 
 def write_run(result: BacktestResult, folder: Path) -> None:
-    """Write the run's three files to `folder`, which must not exist yet.
+    """Write the run's files to `folder`, which must not exist yet.
 
     Raises
     ------
@@ -70,6 +72,7 @@ def write_run(result: BacktestResult, folder: Path) -> None:
         (unfinished / "summary.json").write_text(summary_json(result.summary), encoding="utf-8")
         (unfinished / "trades.csv").write_text(trades_csv(result), encoding="utf-8")
         pq.write_table(decisions_table(result), unfinished / "decisions.parquet", compression="zstd")
+        pq.write_table(candles_table(result), unfinished / "candles.parquet", compression="zstd")
         unfinished.rename(folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -123,7 +126,7 @@ def decisions_table(result: BacktestResult) -> pa.Table:
     """Return one row a bar: when, why, and what was planned. Levels and predictions that do not exist are null."""
     out, tape = result.output, result.tape
     planned = out.lots > 0
-    columns: dict[str, pa.Array] = {
+    columns: dict[str, Column] = {
         "closed_at": pa.array(tape.closed_at, pa.timestamp("ms", "UTC")),
         "reason": _names(out.reason, {int(r): r.name for r in Reason}),
         "side": pa.array(out.side.astype(np.int8)),
@@ -141,16 +144,22 @@ def decisions_table(result: BacktestResult) -> pa.Table:
     return pa.table(columns)
 
 
-def _votes(out: Output, strategies: tuple[str, ...]) -> dict[str, pa.Array]:
+def candles_table(result: BacktestResult) -> pa.Table:
+    """Return the run's candles on the exchange's grids, so that a report needs nothing but the run's folder."""
+    tape = result.tape
+    prices = {name: pa.array(getattr(tape, name)) for name in ("open", "high", "low", "close", "volume")}
+    return pa.table({"closed_at": pa.array(tape.closed_at, pa.timestamp("ms", "UTC")), **prices})
+
+
+def _votes(out: Output, strategies: tuple[str, ...]) -> dict[str, Column]:
     return {f"vote_{name}": pa.array(np.ascontiguousarray(out.votes[:, k])) for k, name in enumerate(strategies)}
 
 
-def _names(codes: Ints, names: dict[int, str]) -> pa.Array:
+def _names(codes: Ints, names: dict[int, str]) -> Column:
     """Return codes as a dictionary column of their names, in the order of the codes."""
     order = sorted(names)
-    return pa.DictionaryArray.from_arrays(
-        pa.array(np.searchsorted(order, codes).astype(np.int8)), pa.array([names[code] for code in order])
-    )
+    places = np.searchsorted(order, codes).astype(np.int8)
+    return pa.DictionaryArray.from_arrays(places, pa.array([names[code] for code in order]))
 
 
 _WORDS: Final = {

@@ -13,10 +13,11 @@ from src.core.domain.time import BAR_15M, DAY, Millis, to_datetime
 from src.core.exceptions import ConfigError, NoCandles
 from src.data.candle_file import read_candles
 from src.data.data_cache import DataCache
-from src.data.sample_market import SAMPLE_END, SAMPLE_START, sample_candles, sample_info
+from src.data import sample_market
 
 SAMPLE: Final = "sample"
 _WARM_UP: Final = 160 * DAY  # the slowest view needs 120 days before the first of a month
+_SAMPLE_LAST: Final = Millis(1_767_225_600_000)  # 2026-01-01 00:00 UTC: where "the last 30 days" of it end
 _BEGINNING: Final = Millis(0)
 
 
@@ -45,7 +46,7 @@ def open_stock(settings: Settings, data: str | None) -> CandleStock:
         If the candles are not of 15 minutes.
     """
     if data == SAMPLE:
-        return CandleStock(sample_info(), Millis(SAMPLE_START + BAR_15M), SAMPLE_END, _read_sample)
+        return CandleStock(sample_market.INFO, Millis(sample_market.FIRST + BAR_15M), _SAMPLE_LAST, _read_sample)
     if data is not None and Path(data).suffix.lower() in {".csv", ".parquet"}:
         return _file(Path(data), settings.market.symbol)
     return _series(settings, data or settings.data.series)
@@ -58,7 +59,7 @@ def download_command(start: Millis, end: Millis) -> str:
 
 
 def _read_sample(start: Millis, end: Millis) -> Candles:
-    return sample_candles(Millis(max(start - _WARM_UP, SAMPLE_START)), end)
+    return sample_market.sample_candles(Millis(max(start - _WARM_UP, sample_market.FIRST)), end)
 
 
 def _file(path: Path, symbol: str) -> CandleStock:
