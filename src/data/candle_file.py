@@ -1,6 +1,7 @@
 """Candles from a file: CSV or Parquet with open times, checked row by row, or refused as a whole."""
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -120,12 +121,13 @@ def _read_table(path: Path) -> tuple[pa.Table, tuple[str, ...]]:
 
 
 def _read_csv(path: Path) -> tuple[pa.Table, tuple[str, ...]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header = [name.strip().lower() for name in next(csv.reader(file), [])]
+    content = path.read_bytes()
+    text = content.decode("utf-8-sig")  # all of it: a broken letter anywhere refuses the file
+    header = [name.strip().lower() for name in next(csv.reader(text.splitlines()[:1]), [])]
     extra = _extra_columns(path, header)
     broken: list[pa_csv.InvalidRow] = []
     try:
-        return _parse_csv(path, header, broken), extra
+        return _parse_csv(content, header, broken), extra
     except pa.ArrowInvalid:
         if not broken or broken[0].number is None:
             raise
@@ -134,7 +136,7 @@ def _read_csv(path: Path) -> tuple[pa.Table, tuple[str, ...]]:
         raise _refusal(path, row, broken[0].text.split(",")[0], rule) from None
 
 
-def _parse_csv(path: Path, header: list[str], broken: list[pa_csv.InvalidRow]) -> pa.Table:
+def _parse_csv(content: bytes, header: list[str], broken: list[pa_csv.InvalidRow]) -> pa.Table:
     """Return the needed columns as text; a row with too few or too many cells is put on `broken`."""
 
     def stop_at(row: pa_csv.InvalidRow) -> Literal["error"]:
@@ -142,7 +144,7 @@ def _parse_csv(path: Path, header: list[str], broken: list[pa_csv.InvalidRow]) -
         return "error"
 
     return pa_csv.read_csv(
-        path,
+        io.BytesIO(content),
         read_options=pa_csv.ReadOptions(column_names=header, skip_rows=1, use_threads=False),
         parse_options=pa_csv.ParseOptions(invalid_row_handler=stop_at),
         convert_options=pa_csv.ConvertOptions(

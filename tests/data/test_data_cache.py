@@ -177,7 +177,11 @@ def test_what_an_interrupted_write_left_is_swept_by_the_next(tmp_path: Path):
     cache = DataCache(tmp_path)
     cache.append("tested", quarter_hours(0, 10), INFO)
     folder = tmp_path / "tested"
-    orphans = [folder / f"2023-05-{'0' * 16}.parquet", folder / f"2024-01-{'1' * 16}.parquet.tmp", folder / "manifest.json.tmp"]
+    orphans = [
+        folder / f"2023-05-{'0' * 16}.parquet",
+        folder / f"2024-01-{'1' * 16}.parquet.tmp",
+        folder / "manifest.json.tmp",
+    ]
     foreign = folder / "notes.txt"
     for path in (*orphans, foreign):
         path.write_bytes(b"?")

@@ -35,7 +35,15 @@ def test_gaps_are_counted_and_the_longest_named_in_japanese_time():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("high", 5_999_000), ("low", 6_000_005), ("low", 0), ("low", -1), ("volume", -1), ("high", 2**31), ("volume", 2**31)],
+    [
+        ("high", 5_999_000),
+        ("low", 6_000_005),
+        ("low", 0),
+        ("low", -1),
+        ("volume", -1),
+        ("high", 2**31),
+        ("volume", 2**31),
+    ],
 )
 def test_a_bar_no_market_can_have_made_is_counted_and_never_stored(field: str, value: int):
     wrong = Candles.of([bar(0), bar(1)._replace(**{field: value}), bar(2)])
@@ -56,7 +64,9 @@ def test_stretches_without_trades_are_told_from_single_quiet_bars():
         return i in {3} or 20 <= i < 20 + FLAT_RUN or i >= 90
 
     bars = [
-        bar(i)._replace(open=Ticks(5), high=Ticks(5), low=Ticks(5), close=Ticks(5), volume=Lots(0)) if quiet(i) else bar(i)
+        bar(i)._replace(open=Ticks(5), high=Ticks(5), low=Ticks(5), close=Ticks(5), volume=Lots(0))
+        if quiet(i)
+        else bar(i)
         for i in range(100)
     ]
     report = assess(Candles.of(bars), BAR_15M)
