@@ -13,9 +13,9 @@ from src.core.domain.market import INSTRUMENTS
 
 
 class Conflict(NamedTuple):
-    """One impossible combination, and the key to change."""
+    """One impossible combination, and the keys that make it."""
 
-    key: Key
+    keys: tuple[Key, ...]
     what: str
     remedy: str
 
@@ -29,19 +29,18 @@ def find_conflicts(settings: Settings) -> Iterator[Conflict]:
     yield from _folders(settings)
     yield from _weights(settings)
     yield from _sizes(settings)
-    yield from _never_enters(settings)
     yield from _schedule(settings)
 
 
 def _market(settings: Settings) -> Iterator[Conflict]:
     if settings.market.symbol not in INSTRUMENTS:
         what = f"market.symbol is {settings.market.symbol!r}, whose grids and rules this program does not know"
-        yield Conflict(("market", "symbol"), what, f"write one of {', '.join(INSTRUMENTS)}")
+        yield Conflict((("market", "symbol"),), what, f"write one of {', '.join(INSTRUMENTS)}")
     url = settings.data.base_url
     if url is not None and not _is_server(url):
         what = "data.base_url is not the address of a server"
         remedy = "write null for bitbank's own, or http://host:port or https://host without user, path or query"
-        yield Conflict(("data", "base_url"), what, remedy)
+        yield Conflict((("data", "base_url"),), what, remedy)
 
 
 def _is_server(url: str) -> bool:
@@ -66,12 +65,14 @@ def _folders(settings: Settings) -> Iterator[Conflict]:
     for key, folder in given.items():
         if folder.startswith("~") or "\0" in folder or "$" in folder:
             what = f"{key[0]}.{key[1]} is {folder!r}: nothing in it is expanded"
-            yield Conflict(key, what, "write the whole path, or one relative to the folder the program is started in")
+            yield Conflict(
+                (key,), what, "write the whole path, or one relative to the folder the program is started in"
+            )
     history, trading = (Path(given["data", name].replace("\0", "")).resolve() for name in ("history", "trading"))
     if history == trading or history in trading.parents or trading in history.parents:
         what = f"data.trading ({trading}) and data.history ({history}) are one folder, or one lies in the other"
         remedy = "give them two folders side by side: live trading must never write into what backtests read"
-        yield Conflict(("data", "trading"), what, remedy)
+        yield Conflict(_FOLDERS[:2], what, remedy)
 
 
 def _weights(settings: Settings) -> Iterator[Conflict]:
@@ -79,7 +80,7 @@ def _weights(settings: Settings) -> Iterator[Conflict]:
     if total != 1:
         weights = ", ".join(f"{name} {written(s.weight)}" for name, s in settings.strategies.items())
         remedy = "change them so that they do; `name: null` leaves a strategy out"
-        yield Conflict(("strategies",), f"the weights sum to {written(total)}, not to 1 ({weights})", remedy)
+        yield Conflict((("strategies",),), f"the weights sum to {written(total)}, not to 1 ({weights})", remedy)
 
 
 def _sizes(settings: Settings) -> Iterator[Conflict]:
@@ -89,32 +90,24 @@ def _sizes(settings: Settings) -> Iterator[Conflict]:
             f"sizing.max_risk_per_trade ({written(sizing.max_risk_per_trade)}) is below "
             f"sizing.risk_per_trade ({written(sizing.risk_per_trade)})"
         )
-        yield Conflict(("sizing", "max_risk_per_trade"), what, "raise the one or lower the other")
+        yield Conflict(
+            (("sizing", "max_risk_per_trade"), ("sizing", "risk_per_trade")), what, "raise the one or lower the other"
+        )
     if Decimal(str(sizing.max_leverage)) * Decimal(str(costs.margin_requirement)) > 1:
         what = (
             f"sizing.max_leverage {written(sizing.max_leverage)} cannot be reached with "
             f"costs.margin_requirement {written(costs.margin_requirement)}: the margin would exceed the equity"
         )
         remedy = f"write at most {written(round(1 / costs.margin_requirement, 4))} for the leverage"
-        yield Conflict(("sizing", "max_leverage"), what, remedy)
+        yield Conflict((("sizing", "max_leverage"), ("costs", "margin_requirement")), what, remedy)
     if costs.losscut_level >= 1:
         what = "costs.losscut_level 1 puts the forced close on the margin-call line, so that no position could move"
-        yield Conflict(("costs", "losscut_level"), what, "write a share of the requirement below 1; bitbank's is 0.5")
-
-
-def _never_enters(settings: Settings) -> Iterator[Conflict]:
-    backtest, anomaly = settings.backtest, settings.anomaly
-    if backtest.spread > anomaly.max_spread:
-        what = f"backtest.spread {written(backtest.spread)} is above anomaly.max_spread {written(anomaly.max_spread)}"
-        yield Conflict(("backtest", "spread"), f"{what}: no bar could ever enter", "lower the one or raise the other")
-    if backtest.latency_ms > anomaly.max_latency_ms:
-        what = f"backtest.latency_ms {backtest.latency_ms} is above anomaly.max_latency_ms {anomaly.max_latency_ms}"
         yield Conflict(
-            ("backtest", "latency_ms"), f"{what}: no bar could ever enter", "lower the one or raise the other"
+            (("costs", "losscut_level"),), what, "write a share of the requirement below 1; bitbank's is 0.5"
         )
 
 
 def _schedule(settings: Settings) -> Iterator[Conflict]:
     if settings.mode != "backtest" and settings.costs.schedule == "dated":
         what = f"costs.schedule is dated in mode {settings.mode}: past fees are not what an order pays now"
-        yield Conflict(("costs", "schedule"), what, "write `schedule: today`; the dated table is for backtests")
+        yield Conflict((("costs", "schedule"),), what, "write `schedule: today`; the dated table is for backtests")

@@ -45,7 +45,7 @@ def read_document(text: str, origin: str) -> Layer:
         names the line.
     """
     beginning = Place(origin, 1)
-    if not text.strip():
+    if all(line.lstrip()[:1] in {"", "#"} for line in text.splitlines()):
         raise refusal([Finding(beginning, "the file is empty", _NESTING)])
     _refuse_tabs(text, origin)
     return _Reader(text, origin).document()

@@ -7,7 +7,7 @@ from pydantic.fields import FieldInfo
 
 from src.core.config.finding import Key
 from src.core.config.settings import Section, Settings
-from src.core.config.units import Unit, written
+from src.core.config.units import BPS_FRACTION, PPM_FRACTION, Unit, written
 
 _PERCENTS: Final = (0.0005, 0.005, 0.05, 0.2, 0.5, 1.0)
 
@@ -77,7 +77,7 @@ def expected(field: FieldInfo) -> str:
         return "true or false"
     if kind is int:
         return f"a whole number, allowed {bounds}"
-    if bounds is not None and unit is not None and "fraction" in unit.name:
+    if bounds is not None and unit in {PPM_FRACTION, BPS_FRACTION}:
         example = next((x for x in _PERCENTS if bounds.low <= x <= bounds.high), bounds.high)
         return f"a fraction of 1: {written(round(100 * example, 6))} % is written {written(example)}, allowed {bounds}"
     if bounds is not None:

@@ -166,6 +166,7 @@ class Settings(Section):
     """Everything that is set, in one value."""
 
     mode: Literal["backtest", "paper", "live"]  # read above floor 4 only
+    language: Literal["ja", "en"]
     market: MarketSettings
     data: DataSettings
     strategies: Annotated[Mapping[str, StrategySettings], Field(min_length=1)]  # in the order of their names

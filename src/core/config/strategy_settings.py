@@ -51,7 +51,7 @@ def _unknown(name: str, error: ConfigError, at: Place) -> Finding:
     known = [module.name for module in iter_modules(implementations.__path__)]
     if name in known:
         return Finding(at, error.what, error.remedy)
-    return Finding(at, error.what, f"{suggestion(name, known)}; {error.remedy}")
+    return Finding(at, error.what, f"{suggestion(name, known)} {error.remedy}")
 
 
 def _wrong_params(params: Any, defaults: dict[str, object], layer: Layer, key: Key) -> Iterator[Finding]:
