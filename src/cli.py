@@ -5,6 +5,8 @@ Commands import what they need when they run, so that `--help` answers at once.
 """
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,12 +16,13 @@ import typer
 from src.core.exceptions import ConfigError, DataError, NoCandles, TraderError
 
 if TYPE_CHECKING:
+    from src.backtest.engine import Progress
+    from src.backtest.result import BacktestResult
     from src.core.domain.market import Instrument
     from src.core.domain.time import Millis
     from src.data.candle_file import CandleFile
     from src.data.data_cache import DataCache
     from src.data.data_pipeline import CrossCheck, DataPipeline, DownloadSummary
-    from src.data.exchange_files import FileSource
     from src.data.quality import QualityReport
 
 app = typer.Typer(
@@ -58,6 +61,83 @@ def main() -> None:
         raise SystemExit(1) from e
 
 
+@app.callback(invoke_without_command=True)
+def choose_mode(
+    mode: Annotated[str | None, typer.Option(help="paper or live: not in this version yet.")] = None,
+) -> None:
+    """Trade BTC/JPY margin on bitbank; test, explain and report what would have been done."""
+    if mode is not None:
+        raise ConfigError(
+            f"--mode {mode} cannot run yet: this version has the decision core and the backtest, not the live engine",
+            remedy="`python main.py backtest --data sample` shows what there is; docs/architecture.md what is missing",
+        )
+
+
+@app.command()
+def backtest(
+    days: Annotated[int | None, typer.Option(help="The last N days of the stored candles.")] = None,
+    start: Annotated[str | None, typer.Option(help="First moment: 2023-01-01 or 2023-01-01T09:00 (JST).")] = None,
+    end: Annotated[str | None, typer.Option(help="Last moment, written the same way.")] = None,
+    symbol: SymbolOption = "BTC/JPY",
+    data: Annotated[str | None, typer.Option(help="A stored series, a candle file, or `sample`.")] = None,
+    config: Annotated[Path, typer.Option(help="File of settings.")] = Path("config/backtest/base.yaml"),
+    strategies: Annotated[str | None, typer.Option(help="Only these, with commas between them.")] = None,
+    initial_balance: Annotated[float | None, typer.Option(help="JPY to start with.")] = None,
+    slippage_rate: Annotated[float | None, typer.Option(help="0.0005 is 0.05 % of the price.")] = None,
+    commission_rate: Annotated[float | None, typer.Option(help="Replaces the fee table: 0.001 is 0.1 %.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show every reason and every trade.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run. [default: logs/backtests/<run>]")] = None,
+) -> None:
+    """Run the strategies over stored candles and say what became of the money, and why it did not trade."""
+    import asyncio
+
+    from src.backtest.engine import BacktestEngine
+    from src.backtest.reporter import run_name, summary_json, write_run
+    from src.core.clock import SystemClock
+    from src.core.config import load_config
+    from src.core.domain.time import to_datetime
+
+    settings = load_config(config)
+    bounds = [
+        None if text is None else to_datetime(_moment(text, name))
+        for text, name in ((start, "--start"), (end, "--end"))
+    ]
+    chosen = None if strategies is None else [name.strip() for name in strategies.split(",") if name.strip()]
+    with _progress_bar(as_json) as progress:
+        engine = BacktestEngine(
+            initial_balance,
+            slippage_rate,
+            commission_rate,
+            config=settings,
+            data=data,
+            strategies=chosen,
+            progress=progress,
+        )
+        result = asyncio.run(engine.run_backtest(bounds[0], bounds[1], symbol, days=days))
+    folder = out or Path(settings.backtest.output) / run_name(SystemClock().now(), result)
+    write_run(result, folder)
+    if as_json:
+        typer.echo(summary_json(result.summary), nl=False)
+        return
+    _print_run(result, settings.language, verbose)
+    typer.echo(str(folder))
+
+
+@app.command()
+def why(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished backtest.")],
+    at: Annotated[str, typer.Option(help="The moment asked about: 2023-05-01T14:15 (JST).")],
+    config: Annotated[Path, typer.Option(help="File of settings.")] = Path("config/backtest/base.yaml"),
+) -> None:
+    """Say what a run decided at one moment, and why."""
+    from src.backtest.explain import explain
+    from src.core.config import load_config
+
+    for line in explain(run, _moment(at, "--at"), load_config(config).language):
+        typer.echo(line)
+
+
 @data.command()
 def download(
     start: Annotated[str, typer.Option(help="First moment: 2024-01-01 or 2024-01-01T09:00 (JST), or with an offset.")],
@@ -68,6 +148,7 @@ def download(
     root: RootOption = None,
     base_url: Annotated[str | None, typer.Option(help="Another public server. [default: bitbank's]")] = None,
     pace: Annotated[float, typer.Option(help="Least seconds between two requests.", min=0.0)] = 1.0,
+    attempts: Annotated[int, typer.Option(help="How often one file is asked for before giving up.", min=1)] = 5,
     cross_check: Annotated[bool, typer.Option(help="Compare with the exchange's own 4-hour candles.")] = True,
 ) -> None:
     """Fetch candles from bitbank, day by day; what is complete is not fetched again."""
@@ -86,9 +167,9 @@ def download(
         from src.data.bitbank_client import PUBLIC_URL, BitbankClient
         from src.data.data_pipeline import DataPipeline
 
-        async with BitbankClient(clock, base_url=base_url or PUBLIC_URL, pace_s=pace) as client:
-            source: FileSource = client
-            pipeline = DataPipeline(source, cache, clock, instrument=instrument, timeframe=length)
+        url = base_url or PUBLIC_URL
+        async with BitbankClient(clock, base_url=url, pace_s=pace, attempts=attempts) as client:
+            pipeline = DataPipeline(client, cache, clock, instrument=instrument, timeframe=length)
             summary = await _download_with_bar(pipeline, *span)
             _print_summary(summary)
             if cross_check and length == BAR_15M:
@@ -167,6 +248,30 @@ def list_series(store: StoreOption = Store.HISTORY, root: RootOption = None) -> 
         typer.echo(f"  from {info.source}")
     if damaged:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _progress_bar(silent: bool) -> "Iterator[Progress]":
+    """Yield what the engine calls as it proceeds: a bar on the terminal's error stream, or nothing."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=silent) as bar:
+        task = bar.add_task("candles", total=None)
+        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)
+
+
+def _print_run(result: "BacktestResult", language: str, verbose: bool) -> None:
+    from rich.console import Console
+
+    from src.backtest.reporter import reasons_table, summary_table, trades_table
+
+    console = Console()
+    console.print(summary_table(result.summary, language))
+    if verbose:
+        console.print(reasons_table(result.summary, language))
+        console.print(trades_table(result, language))
 
 
 def _tell(what: str, remedy: str) -> None:

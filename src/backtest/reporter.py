@@ -23,6 +23,7 @@ from src.backtest.result import BacktestResult
 from src.core.domain.account import Trade
 from src.core.domain.market import Instrument, Money
 from src.core.domain.orders import ExitReason, Reason
+from src.core.domain.reason_words import LANGUAGES, REASON_WORDS
 from src.core.domain.time import Millis, format_jst
 from src.core.exceptions import ConfigError
 
@@ -188,6 +189,9 @@ _WORDS: Final = {
         "why": "取引しなかった主な理由",
         "none": "なし",
         "hours": "時間",
+        "reasons": "各15分足の判定",
+        "reason": "理由",
+        "trade_list": "取引一覧",
     },
     "en": {
         "title": "Backtest",
@@ -214,6 +218,9 @@ _WORDS: Final = {
         "why": "Why it did not trade",
         "none": "none",
         "hours": "hours",
+        "reasons": "What became of each bar",
+        "reason": "Reason",
+        "trade_list": "Trades",
     },
 }
 
@@ -237,6 +244,33 @@ def summary_table(summary: dict[str, Any], language: str) -> Table:
         table.add_row("", Text(words["synthetic"], style="bold yellow"))
     for name, value in _lines(summary, words):
         table.add_row(name, Text(value))
+    return table
+
+
+def reasons_table(summary: dict[str, Any], language: str) -> Table:
+    """Return how many bars ended with each reason, in words."""
+    table = Table(title=_WORDS[language]["reasons"], title_justify="left")
+    table.add_column(_WORDS[language]["reason"], no_wrap=True)
+    table.add_column("")
+    table.add_column(_WORDS[language]["bars"], justify="right")
+    table.add_column("%", justify="right")
+    for name, bars in sorted(summary["reasons"].items(), key=lambda item: -item[1]):
+        if bars:
+            words = REASON_WORDS[Reason[name]][LANGUAGES.index(language)]
+            table.add_row(name, words, f"{bars:,}", f"{100 * bars / summary['bars']:.2f}")
+    return table
+
+
+def trades_table(result: BacktestResult, language: str) -> Table:
+    """Return every trade of a run, one line each."""
+    table = Table(title=_WORDS[language]["trade_list"], title_justify="left")
+    shown = ("strategy", "side", "opened_at", "closed_at", "amount_btc", "entry", "exit", "exit_reason", "net_jpy")
+    for name in shown:
+        table.add_column(name, no_wrap=True, justify="right" if name in {"entry", "exit", "net_jpy"} else "left")
+    places = [TRADE_COLUMNS.index(name) for name in shown]
+    for number, trade in enumerate(result.trades, start=1):
+        line = _trade_line(number, trade, result.strategies[trade.leader], result.instrument)
+        table.add_row(*(str(line[place]) for place in places))
     return table
 
 

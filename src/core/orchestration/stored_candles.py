@@ -11,9 +11,9 @@ from src.core.config import Settings
 from src.core.domain.candles import Candles, SeriesInfo
 from src.core.domain.time import BAR_15M, DAY, Millis, to_datetime
 from src.core.exceptions import ConfigError, NoCandles
+from src.data import sample_market
 from src.data.candle_file import read_candles
 from src.data.data_cache import DataCache
-from src.data import sample_market
 
 SAMPLE: Final = "sample"
 _WARM_UP: Final = 160 * DAY  # the slowest view needs 120 days before the first of a month
