@@ -157,15 +157,16 @@ def download(
     from src.core.clock import SystemClock
     from src.core.domain.time import BAR_15M
     from src.data.data_cache import DataCache
+    from src.data.data_pipeline import DataPipeline, utc_days
     from src.data.timeframes import parse_timeframe
 
     instrument, length, clock = _instrument(symbol), parse_timeframe(timeframe), SystemClock()
     span = _moment(start, "--start"), _moment(end, "--end") if end else clock.now()
+    utc_days(*span, clock.now())  # a wrong range is told at once, not after a second of imports
     cache = DataCache(_root(store, root))
 
     async def run() -> None:
         from src.data.bitbank_client import PUBLIC_URL, BitbankClient
-        from src.data.data_pipeline import DataPipeline
 
         url = base_url or PUBLIC_URL
         async with BitbankClient(clock, base_url=url, pace_s=pace, attempts=attempts) as client:

@@ -123,7 +123,7 @@ class DataPipeline:
         BadCandles
             If its answer breaks a rule of candles, or contradicts what is stored. The days before are stored.
         """
-        days = self._days(start, end)
+        days = utc_days(start, end, self._clock.now())
         complete = self._cache.complete_days(self.info.name)
         tally = _Tally()
         for done, day in enumerate(days, start=1):
@@ -178,26 +178,6 @@ class DataPipeline:
         reply = await self._source.fetch(file)
         stored = self._cache.read(self.info.name, file.start, file.end)
         return _compare(year, reply.candles, self.views(file.start, file.end).four_hour, stored)
-
-    def _days(self, start: Millis, end: Millis) -> list[date]:
-        now = self._clock.now()
-        if start >= now:
-            raise ConfigError(
-                f"the range lies in the future: it starts {format_jst(start)}, now is {format_jst(now)}",
-                remedy="give a start in the past",
-            )
-        if start >= end:
-            raise ConfigError(
-                f"the range is empty: it starts {format_jst(start)} and ends {format_jst(end)}",
-                remedy="give a start before the end",
-            )
-        first = max(utc_date(start), HISTORY_STARTS)
-        last = utc_date(Millis(min(end, now) - 1))
-        if last < first:
-            raise ConfigError(
-                f"bitbank has no candles before {HISTORY_STARTS}", remedy="give a range after the exchange's first day"
-            )
-        return [first + timedelta(days=i) for i in range((last - first).days + 1)]
 
     async def _fetch_day(self, day: date, tally: "_Tally") -> "_Tally":
         file = day_file(self._instrument, self._timeframe, day)
@@ -259,6 +239,33 @@ class _Tally(NamedTuple):
     missing: tuple[date, ...] = ()
     not_yet: bool = False
     intake: Intake = Intake()
+
+
+def utc_days(start: Millis, end: Millis, now: Millis) -> list[date]:
+    """Return the UTC days that (start, end] touches, from the exchange's first one up to now.
+
+    Raises
+    ------
+    ConfigError
+        If there is none: the range is empty, lies in the future or before the exchange's history.
+    """
+    if start >= now:
+        raise ConfigError(
+            f"the range lies in the future: it starts {format_jst(start)}, now is {format_jst(now)}",
+            remedy="give a start in the past",
+        )
+    if start >= end:
+        raise ConfigError(
+            f"the range is empty: it starts {format_jst(start)} and ends {format_jst(end)}",
+            remedy="give a start before the end",
+        )
+    first = max(utc_date(start), HISTORY_STARTS)
+    last = utc_date(Millis(min(end, now) - 1))
+    if last < first:
+        raise ConfigError(
+            f"bitbank has no candles before {HISTORY_STARTS}", remedy="give a range after the exchange's first day"
+        )
+    return [first + timedelta(days=i) for i in range((last - first).days + 1)]
 
 
 def series_name(instrument: Instrument, timeframe: int = BAR_15M) -> str:
