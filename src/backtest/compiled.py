@@ -21,6 +21,7 @@ from typing import Any, Final, NewType
 
 import llvmlite
 import numba
+from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numba.core.imputils import lower_cast
 
 from src.strategies.base.strategy_base import Strategy
@@ -30,6 +31,9 @@ _SOURCE: Final = Path(__file__).resolve().parents[1]
 _PURE: Final = ("core/domain", "features", "strategies", "trading", "backtest")
 
 Twin = Callable[..., Any]
+
+UNCOMPILABLE: Final = (NumbaError, UnsupportedBytecodeError)
+"""What a twin raises on its first call when numba cannot compile it; the second is not a `NumbaError`."""
 
 
 @lower_cast(numba.types.IntEnumMember, numba.types.Float)  # type: ignore[no-untyped-call, untyped-decorator]
@@ -63,7 +67,7 @@ def compiled(function: Callable[..., Any], strategies: tuple[type[Strategy], ...
     Returns
     -------
     Twin
-        Compiles on its first call. A strategy that cannot be compiled raises `numba.core.errors.NumbaError` there.
+        Compiles on its first call. A strategy that cannot be compiled raises one of `UNCOMPILABLE` there.
     """
     if cache is not None:
         numba.config.CACHE_DIR = str(cache / cache_name())  # type: ignore[attr-defined]

@@ -140,6 +140,8 @@ def live_through(
         if world.limit == 0:
             fill = worse(bar.open, world.order.side, params.costs.slippage_ppm)
             world, fresh = fill_entry(world, fill, bar.open, taker_ppm, opened_at), True
+        elif opened_at >= world.expires_at:  # it ran out while no bar was seen
+            world = without_order(world)
         elif limit_is_filled(world.order.side, world.limit, bar):
             world, fresh, at_open = fill_entry(world, world.limit, world.limit, maker_ppm, opened_at), True, False
         elif bar.closed_at >= world.expires_at:

@@ -27,15 +27,15 @@ def find_anomaly(
     """Return the first limit that is broken, or ENTER for none.
 
     The bar's move is its true range against the ATR, so a crash inside one bar counts even when the close
-    came back; a negative spread or latency is not a measurement and counts as broken.
+    came back; a negative spread, latency or volume is not a measurement and counts as broken.
     """
     if not 0 <= spread_ppm <= params.max_spread_ppm:
         return Reason.SPREAD
     if not 0 <= latency_ms <= params.max_latency_ms:
         return Reason.LATENCY
-    true_range = max(high, close_before) - min(low, close_before)
-    if not true_range <= params.max_move_atr * atr:  # written so that NaN is an anomaly
+    most = params.max_move_atr * atr  # the limits are written so that NaN is an anomaly
+    if not (high - low <= most and abs(high - close_before) <= most and abs(low - close_before) <= most):
         return Reason.PRICE_SPIKE
-    if not volume_ratio <= params.max_volume_ratio:
+    if not 0.0 <= volume_ratio <= params.max_volume_ratio:
         return Reason.VOLUME_SPIKE
     return Reason.ENTER

@@ -122,6 +122,11 @@ def close_position(
     return Ledger(Money(book.cash + net), FLAT), trade
 
 
+def requirement(position: Position, costs: CostParams) -> Money:
+    """Return the margin a position requires: a share of its entry notional, rounded up."""
+    return Money(-((-notional(position.entry, position.lots) * costs.requirement_bps) // BPS))
+
+
 def margin_level_bps(book: Ledger, mark: Ticks, at: Millis, costs: CostParams) -> int:
     """Return equity over the margin requirement of the open position, in 1/10,000 (100 % is 10,000).
 
@@ -130,15 +135,16 @@ def margin_level_bps(book: Ledger, mark: Ticks, at: Millis, costs: CostParams) -
     ZeroDivisionError
         If flat: without a position there is no level.
     """
-    required = notional(book.position.entry, book.position.lots) * costs.requirement_bps // BPS
-    return equity(book, mark, at, costs) * BPS // required
+    return equity(book, mark, at, costs) * BPS // requirement(book.position, costs)
 
 
 def losscut_price(book: Ledger, at: Millis, costs: CostParams) -> Ticks:
-    """Return the price nearest to the entry at which the exchange closes the open position; at least one tick."""
+    """Return the price nearest to the entry at which the exchange closes the open position; at least one tick.
+
+    There equity is below the floor; one tick nearer it is not.
+    """
     held = book.position
-    required = notional(held.entry, held.lots) * costs.requirement_bps // BPS
-    floor = required * costs.losscut_bps // BPS
-    spare = equity(book, held.entry, at, costs) - floor  # what the price may cost before equity reaches the floor
-    distance = spare // held.lots
+    floor = -((-requirement(held, costs) * costs.losscut_bps) // BPS)
+    spare = equity(book, held.entry, at, costs) - floor  # what the price may cost before equity is at the floor
+    distance = spare // held.lots + 1
     return Ticks(max(held.entry - held.side * distance, 1))

@@ -80,6 +80,15 @@ def round_trip_cost(price: Ticks, taker_fee_ppm: int, slippage_ppm: int) -> Mone
     return Money(-((-price * 2 * (fee + slippage_ppm)) // PPM))
 
 
+def stopped_loss(price: Ticks, stop: Ticks, taker_fee_ppm: int, slippage_ppm: int) -> Money:
+    """Return the most one lot loses when its stop, `stop` from a fill at about `price`, closes it.
+
+    A short is closed above its entry and pays fee and slippage on that higher price.
+    """
+    fee = taker_fee_ppm if taker_fee_ppm > 0 else 0
+    return Money(stop - (-(2 * price + stop) * (fee + slippage_ppm)) // PPM)
+
+
 def size_position(
     equity: Money,
     price: Ticks,
@@ -117,7 +126,7 @@ def size_position(
     if equity <= 0 or price > MAX_PRICE:
         return Size(Lots(0), none, Reason.MARGIN)
     at_risk = min(equity, Money(MAX_EQUITY))
-    loss = stop + cost  # of one lot, at the stop
+    loss = stopped_loss(price, stop, taker_fee_ppm, costs.slippage_ppm)
     margin = _margin_lots(at_risk, price, loss, params, costs)
     if margin < params.min_lots:
         return Size(Lots(0), none, Reason.MARGIN)

@@ -6,7 +6,7 @@ verdict that enters into the only thing an executor accepts.
 """
 
 import math
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from src.core.domain.account import Account, Prediction, PredictionStatus
 from src.core.domain.market import Lots, Money, Side, Ticks
@@ -179,12 +179,19 @@ class ApprovedOrder:
 
     __slots__ = ("closed_at", "limit", "verdict")
 
+    verdict: Verdict
+    limit: Ticks
+    closed_at: Millis
+
     def __init__(self, verdict: Verdict, limit: Ticks, closed_at: Millis, seal: object) -> None:
         if seal is not _SEAL:
             raise TypeError("an ApprovedOrder comes from trading.risk.approve and from nowhere else")
-        self.verdict = verdict
-        self.limit = limit
-        self.closed_at = closed_at
+        object.__setattr__(self, "verdict", verdict)
+        object.__setattr__(self, "limit", limit)
+        object.__setattr__(self, "closed_at", closed_at)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"an ApprovedOrder does not change after the review: {name} stays as it is")
 
 
 def approve(verdict: Verdict, limit: Ticks, closed_at: Millis) -> ApprovedOrder | None:

@@ -53,7 +53,7 @@ def strategy_class(name: str) -> type[Strategy]:
         raise ConfigError(f"there is no strategy {name!r}", remedy=remedy) from e
     found = vars(module).get(_class_name(name))
     complete = (
-        isinstance(found, type) and issubclass(found, tuple) and {"_fields", "propose", "holds"} <= set(dir(found))
+        isinstance(found, type) and issubclass(found, tuple) and {"_fields", "propose", "holds"} <= set(vars(found))
     )
     if not complete:
         raise ConfigError(f"strategies/implementations/{name}.py does not define a strategy", remedy=remedy)

@@ -2,7 +2,8 @@
 
 The algebra, with w the weights of the strategies and s the strengths of their signals:
 
-- A hold is the absence of a signal; it neither supports nor opposes anything.
+- A hold is the absence of a signal; it neither supports nor opposes anything. So is a signal whose
+  numbers cannot be acted on (not finite, without a stop, of a strength outside 0..1).
 - W(side) is the sum of w over the strategies that propose `side`; S(side) the sum of w * s.
 - The winner must have the larger W *and* at least as many proposers as the other side. Otherwise, and
   on every tie, there is a conflict and no winner: no tie falls to "buy", and one heavy dissenter
@@ -21,6 +22,7 @@ from src.core.domain.market import Side
 from src.features.row import Row
 from src.strategies.base.strategy_base import Strategy
 from src.strategies.utils.constants import Signal
+from src.strategies.utils.signal_builder import is_proposal
 
 
 class VoteParams(NamedTuple):
@@ -43,6 +45,9 @@ class Vote(NamedTuple):
 NO_VOTE: Final = Vote(Side.NONE, False, 0.0, 0.0, -1)
 
 
+_ROUNDING: Final = 1e-9  # of a sum of weights
+
+
 def propose_all(strategies: tuple[Strategy, ...], row: Row) -> tuple[Signal, ...]:
     """Return each strategy's signal, in order."""
     return tuple([strategy.propose(row) for strategy in strategies])
@@ -59,11 +64,13 @@ def combine(signals: tuple[Signal, ...], weights: tuple[float, ...], params: Vot
     buy_weight, sell_weight, buy_strength, sell_strength = 0.0, 0.0, 0.0, 0.0
     for k in range(len(signals)):
         signal = signals[k]
+        if not is_proposal(signal):
+            continue
         if signal.side == Side.BUY:
             buyers += 1
             buy_weight += weights[k]
             buy_strength += weights[k] * signal.strength
-        elif signal.side == Side.SELL:
+        else:
             sellers += 1
             sell_weight += weights[k]
             sell_strength += weights[k] * signal.strength
@@ -71,11 +78,12 @@ def combine(signals: tuple[Signal, ...], weights: tuple[float, ...], params: Vot
     if not total > 0.0:
         return NO_VOTE
     side, won, net = Side.NONE, 0.0, 0.0
-    if buy_weight > sell_weight and buyers >= sellers:
+    same = _ROUNDING * total  # sums of weights this near are equal: 0.1 + 0.2 ties with 0.3
+    if buy_weight - sell_weight > same and buyers >= sellers:
         side, won, net = Side.BUY, buy_weight, buy_strength - sell_strength
-    elif sell_weight > buy_weight and sellers >= buyers:
+    elif sell_weight - buy_weight > same and sellers >= buyers:
         side, won, net = Side.SELL, sell_weight, sell_strength - buy_strength
-    if side == Side.NONE or won / total < params.min_agreement:
+    if side == Side.NONE or won / total < params.min_agreement - _ROUNDING:
         return Vote(Side.NONE, True, 0.0, 0.0, -1)
     return Vote(side, False, net / total, won / _sum(weights), _leader(signals, weights, side))
 
@@ -90,6 +98,7 @@ def _sum(weights: tuple[float, ...]) -> float:
 def _leader(signals: tuple[Signal, ...], weights: tuple[float, ...], side: Side) -> int:
     leader, loudest = -1, 0.0
     for k in range(len(signals)):
-        if signals[k].side == side and weights[k] * signals[k].strength > loudest:
-            leader, loudest = k, weights[k] * signals[k].strength
+        signal = signals[k]
+        if is_proposal(signal) and signal.side == side and weights[k] * signal.strength > loudest:
+            leader, loudest = k, weights[k] * signal.strength
     return leader

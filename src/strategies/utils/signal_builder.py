@@ -1,7 +1,7 @@
 """Builds a signal from a side and a bracket; whatever is not finite becomes no signal."""
 
 from src.core.domain.market import Side
-from src.strategies.utils.constants import NO_SIGNAL, Signal
+from src.strategies.utils.constants import FARTHEST, NO_SIGNAL, Signal
 from src.strategies.utils.risk_manager import Bracket
 
 
@@ -15,10 +15,22 @@ def build_signal(side: Side, strength: float, exits: Bracket, hold: int) -> Sign
     strength
         Clipped at 1; 0, less, or NaN gives no signal.
     exits
-        A stop that is not a positive finite distance gives no signal.
+        A stop that is not a positive finite distance, or a target or trail that is negative or not finite,
+        gives no signal.
     hold
-        Longest holding time, milliseconds; 0 for no limit.
+        Longest holding time, milliseconds; 0 for no limit, less gives no signal.
     """
-    if side == Side.NONE or not strength > 0.0 or not 0.0 < exits.stop < 1e300:
-        return NO_SIGNAL
-    return Signal(side, min(strength, 1.0), exits.stop, exits.target, exits.trail, hold)
+    signal = Signal(side, min(strength, 1.0), exits.stop, exits.target, exits.trail, hold)
+    return signal if is_proposal(signal) else NO_SIGNAL
+
+
+def is_proposal(signal: Signal) -> bool:
+    """Return whether `signal` asks for a trade in numbers one can act on; what does not is no signal."""
+    return (
+        signal.side != Side.NONE
+        and 0.0 < signal.strength <= 1.0
+        and 0.0 < signal.stop < FARTHEST
+        and 0.0 <= signal.target < FARTHEST
+        and 0.0 <= signal.trail < FARTHEST
+        and signal.hold >= 0
+    )

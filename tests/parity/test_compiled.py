@@ -1,0 +1,117 @@
+"""Compiled and interpreted are the same numbers, bit for bit; what cannot compile says so."""
+
+import itertools
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import pytest
+
+from src.backtest.compiled import UNCOMPILABLE, cache_name, compiled
+from src.backtest.fold import fold
+from src.core.domain.market import Side
+from src.features.feature_generator import row_at
+from src.features.row import Row
+from src.strategies.base.strategy_manager import propose_all
+from src.strategies.utils.constants import NO_SIGNAL, Signal
+from tests.backtest.made_worlds import KINDS, Made, Run, made_world, run_fold
+from tests.parity.test_oracle import real_year
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+
+
+@pytest.fixture(scope="module")
+def compiled_fold(tmp_path_factory):
+    """The fold compiled for the four strategies, in a cache folder of this process alone."""
+    before = numba.config.CACHE_DIR
+    yield compiled(fold, KINDS, tmp_path_factory.mktemp("compiled"))
+    numba.config.CACHE_DIR = before
+
+
+def assert_same(one: Run, other: Run) -> None:
+    for name, left, right in zip(one.output._fields, one.output, other.output, strict=True):
+        assert left.dtype == right.dtype
+        assert left.tobytes() == right.tobytes(), f"{name} differs first at {np.argwhere(left != right)[:1]}"
+    assert one.trades == other.trades
+    assert one.world == other.world
+
+
+def test_made_worlds_are_the_same_compiled(compiled_fold):
+    for seed, limit in itertools.product((1, 2, 5, 10), (False, True)):
+        made = made_world(seed, bars=3_000, limit=limit)
+        interpreted = run_fold(made)
+        assert_same(interpreted, run_fold(made, run=compiled_fold, lists=False))
+        assert len(interpreted.trades) > 10
+
+
+def test_a_real_year_is_the_same_compiled(compiled_fold, market_data_dir):
+    year = real_year(market_data_dir / "btcjpy_gmo_spot_15m.parquet", 2022)
+    for limit in (False, True):
+        made = Made(year.tape, year.params, year.market._replace(entry=int(limit)), year.cash)
+        interpreted = run_fold(made)
+        assert_same(interpreted, run_fold(made, run=compiled_fold, lists=False))
+        assert len(interpreted.trades) > 100
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 299])
+def test_chunks_do_not_change_a_run(chunk):
+    for seed in (3, 5):
+        made = made_world(seed)
+        assert_same(run_fold(made), run_fold(made, chunk=chunk))
+
+
+def test_arrays_and_lists_give_the_same_run():
+    made = made_world(4)
+    assert_same(run_fold(made, lists=True), run_fold(made, lists=False))
+
+
+class Sorted(NamedTuple):
+    """A strategy that sorts numbers of two kinds, which numba does not."""
+
+    stop: float = 1.0
+
+    def propose(self, row: Row) -> Signal:
+        order = sorted([row.close, row.closed_at], key=str)
+        return Signal(Side.BUY, 1.0, float(order[0]), 0.0, 0.0, 0) if order else NO_SIGNAL
+
+    def holds(self, row: Row, side: Side) -> bool:
+        return True
+
+
+class Formatted(NamedTuple):
+    """A strategy that reads a number through text, which numba cannot."""
+
+    stop: float = 1.0
+
+    def propose(self, row: Row) -> Signal:
+        return Signal(Side.BUY, 1.0, float(f"{row.close:.0f}"), 0.0, 0.0, 0) if row.close > 0 else NO_SIGNAL
+
+    def holds(self, row: Row, side: Side) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("kind", [Sorted, Formatted])
+def test_a_strategy_that_cannot_be_compiled_runs_interpreted_and_says_so_compiled(kind):
+    tape = made_world(1, bars=10).tape
+    row = row_at(int(tape.closed_at[0]), 0, tape.rows, 0)
+    assert propose_all((kind(),), row)[0].side == Side.BUY
+    with pytest.raises(UNCOMPILABLE):
+        compiled(propose_all, (kind,), None)((kind(),), row)
+
+
+def test_the_cache_has_another_name_when_a_source_changes(tmp_path):
+    shutil.copytree(SOURCE, tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    assert name_of(tmp_path) == cache_name()
+    edited = tmp_path / "src" / "trading" / "ledger.py"
+    edited.write_text(edited.read_text().replace("one fee and interest function", "one function"))
+    assert name_of(tmp_path) != cache_name()
+
+
+def name_of(root: Path) -> str:
+    program = "from src.backtest.compiled import cache_name; print(cache_name())"
+    ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    return ran.stdout.strip()
