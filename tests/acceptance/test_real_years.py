@@ -5,7 +5,7 @@ import csv
 import io
 import os
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -30,7 +30,6 @@ NEEDED = {
     "synthetic",
 }  # fmt: skip
 GMO = "btcjpy_gmo_spot_15m.parquet"
-TODAY = datetime(2022, 1, 1), datetime(2023, 1, 1)
 
 
 def candle_files() -> list[Path]:
@@ -52,7 +51,7 @@ def runs() -> Iterator[Any]:
 
 def backtest(path: Path, year: int, **given: Any) -> BacktestResult:
     engine = BacktestEngine(config=CONFIG, data=str(path), **given)
-    return asyncio.run(engine.run_backtest(datetime(year, 1, 1), datetime(year + 1, 1, 1)))
+    return asyncio.run(engine.run_backtest(datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)))
 
 
 @pytest.mark.parametrize(("path", "year"), [*runs()])
