@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -18,6 +18,7 @@ from src.core.exceptions import ConfigError, DataError, NoCandles, TraderError
 if TYPE_CHECKING:
     from src.backtest.engine import Progress
     from src.backtest.result import BacktestResult
+    from src.core.config import Settings
     from src.core.domain.market import Instrument
     from src.core.domain.time import Millis
     from src.data.candle_file import CandleFile
@@ -36,6 +37,9 @@ data = typer.Typer(help="Candles: fetch, import, check, list.", no_args_is_help=
 app.add_typer(data, name="data")
 
 
+BACKTEST_CONFIG: Final = Path("config/backtest/base.yaml")
+
+
 class Store(StrEnum):
     """The two stores of candles."""
 
@@ -44,7 +48,8 @@ class Store(StrEnum):
 
 
 StoreOption = Annotated[Store, typer.Option(help="Long history for backtests, or the running trader's own store.")]
-RootOption = Annotated[Path | None, typer.Option(help="Folder of the store. [default: cache/<store>]")]
+RootOption = Annotated[Path | None, typer.Option(help="Folder of the store. [default: as set]")]
+ConfigOption = Annotated[Path, typer.Option(help="File of settings.")]
 SymbolOption = Annotated[str, typer.Option(help="The traded pair.")]
 
 
@@ -80,7 +85,7 @@ def backtest(
     end: Annotated[str | None, typer.Option(help="Last moment, written the same way.")] = None,
     symbol: SymbolOption = "BTC/JPY",
     data: Annotated[str | None, typer.Option(help="A stored series, a candle file, or `sample`.")] = None,
-    config: Annotated[Path, typer.Option(help="File of settings.")] = Path("config/backtest/base.yaml"),
+    config: ConfigOption = BACKTEST_CONFIG,
     strategies: Annotated[str | None, typer.Option(help="Only these, with commas between them.")] = None,
     initial_balance: Annotated[float | None, typer.Option(help="JPY to start with.")] = None,
     slippage_rate: Annotated[float | None, typer.Option(help="0.0005 is 0.05 % of the price.")] = None,
@@ -128,7 +133,7 @@ def backtest(
 def why(
     run: Annotated[Path, typer.Argument(help="Folder of a finished backtest.")],
     at: Annotated[str, typer.Option(help="The moment asked about: 2023-05-01T14:15 (JST).")],
-    config: Annotated[Path, typer.Option(help="File of settings.")] = Path("config/backtest/base.yaml"),
+    config: ConfigOption = BACKTEST_CONFIG,
 ) -> None:
     """Say what a run decided at one moment, and why."""
     from src.backtest.explain import explain
@@ -146,15 +151,17 @@ def download(
     timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 30m or 1h; 4h is made from 15m.")] = "15m",
     store: StoreOption = Store.HISTORY,
     root: RootOption = None,
-    base_url: Annotated[str | None, typer.Option(help="Another public server. [default: bitbank's]")] = None,
-    pace: Annotated[float, typer.Option(help="Least seconds between two requests.", min=0.0)] = 1.0,
-    attempts: Annotated[int, typer.Option(help="How often one file is asked for before giving up.", min=1)] = 5,
+    base_url: Annotated[str | None, typer.Option(help="Another public server. [default: as set]")] = None,
+    pace: Annotated[float | None, typer.Option(help="Least seconds between requests. [default: as set]")] = None,
+    attempts: Annotated[int | None, typer.Option(help="How often a file is asked for. [default: as set]")] = None,
+    config: ConfigOption = BACKTEST_CONFIG,
     cross_check: Annotated[bool, typer.Option(help="Compare with the exchange's own 4-hour candles.")] = True,
 ) -> None:
     """Fetch candles from bitbank, day by day; what is complete is not fetched again."""
     import asyncio
 
     from src.core.clock import SystemClock
+    from src.core.config import load_config
     from src.core.domain.time import BAR_15M
     from src.data.data_cache import DataCache
     from src.data.data_pipeline import DataPipeline, utc_days
@@ -163,14 +170,15 @@ def download(
     instrument, length, clock = _instrument(symbol), parse_timeframe(timeframe), SystemClock()
     span = _moment(start, "--start"), _moment(end, "--end") if end else clock.now()
     utc_days(*span, clock.now())  # a wrong range is told at once, not after a second of imports
-    cache = DataCache(_root(store, root))
+    settings = load_config(config)
+    cache = DataCache(_root(store, root, config))
 
     async def run() -> None:
-        from src.data.bitbank_client import PUBLIC_URL, BitbankClient
+        from src.core.orchestration.wiring import bitbank_client
 
-        url = base_url or PUBLIC_URL
-        async with BitbankClient(clock, base_url=url, pace_s=pace, attempts=attempts) as client:
-            pipeline = DataPipeline(client, cache, clock, instrument=instrument, timeframe=length)
+        async with bitbank_client(settings, clock, base_url, pace, attempts) as client:
+            parts = settings.data.min_parts_4h
+            pipeline = DataPipeline(client, cache, clock, instrument=instrument, timeframe=length, min_parts=parts)
             summary = await _download_with_bar(pipeline, *span)
             _print_summary(summary)
             if cross_check and length == BAR_15M:
@@ -178,6 +186,8 @@ def download(
 
     try:
         asyncio.run(run())
+        if store is Store.TRADING and root is None:
+            _trim(settings)
     except KeyboardInterrupt:
         typer.echo("stopped: every day finished so far is kept; the same command goes on from there", err=True)
         raise typer.Exit(130) from None
@@ -192,6 +202,7 @@ def import_file(
     root: RootOption = None,
     replace: Annotated[bool, typer.Option("--replace", help="Let the file win over stored bars that differ.")] = False,
     naive_utc: Annotated[bool, typer.Option("--naive-utc", help="Times without an offset are UTC, not JST.")] = False,
+    config: ConfigOption = BACKTEST_CONFIG,
 ) -> None:
     """Check a file of candles and store it; one bad row and nothing is stored."""
     from src.core.domain.candles import SeriesInfo
@@ -202,7 +213,7 @@ def import_file(
     given = read_candles(file, naive_utc=naive_utc)
     series = name or file.stem.lower()
     info = SeriesInfo(series, instrument.symbol, given.timeframe, False, f"file {file.name}")
-    new = DataCache(_root(store, root)).append(series, given.candles, info, replace=replace)
+    new = DataCache(_root(store, root, config)).append(series, given.candles, info, replace=replace)
     _print_file(given)
     typer.echo(f"stored as {series!r}: {new:,} new bars, {len(given.candles) - new:,} were there already")
 
@@ -213,6 +224,7 @@ def check(
     store: StoreOption = Store.HISTORY,
     root: RootOption = None,
     naive_utc: Annotated[bool, typer.Option("--naive-utc", help="Times without an offset are UTC, not JST.")] = False,
+    config: ConfigOption = BACKTEST_CONFIG,
 ) -> None:
     """Report gaps, impossible bars, stretches without trades and extreme moves; nothing is changed."""
     from src.data.candle_file import read_candles
@@ -221,20 +233,22 @@ def check(
     if what is not None and (Path(what).is_file() or Path(what).suffix in {".csv", ".parquet"}):
         _print_file(read_candles(what, naive_utc=naive_utc))
         return
-    cache = DataCache(_root(store, root), read_only=True)
+    cache = DataCache(_root(store, root, config), read_only=True)
     sound = [_check_series(cache, name) for name in ([what] if what else _stored_names(cache))]
     if not all(sound):
         raise typer.Exit(1)
 
 
 @data.command("list")
-def list_series(store: StoreOption = Store.HISTORY, root: RootOption = None) -> None:
+def list_series(
+    store: StoreOption = Store.HISTORY, root: RootOption = None, config: ConfigOption = BACKTEST_CONFIG
+) -> None:
     """List the stored series."""
     from src.core.domain.time import format_jst
     from src.data.data_cache import DataCache
     from src.data.timeframes import label
 
-    cache = DataCache(_root(store, root), read_only=True)
+    cache = DataCache(_root(store, root, config), read_only=True)
     damaged = 0
     for name in _stored_names(cache):
         try:
@@ -249,6 +263,14 @@ def list_series(store: StoreOption = Store.HISTORY, root: RootOption = None) -> 
         typer.echo(f"  from {info.source}")
     if damaged:
         raise typer.Exit(1)
+
+
+def _trim(settings: "Settings") -> None:
+    from src.core.orchestration.wiring import trim_trading_store
+
+    dropped = trim_trading_store(settings)
+    if dropped:
+        typer.echo(f"dropped {dropped:,} bars older than {settings.data.retention_days} days")
 
 
 @contextmanager
@@ -309,8 +331,13 @@ def _moment(text: str, option: str) -> "Millis":
         raise ConfigError(f"{option}: {what}", remedy=form) from e
 
 
-def _root(store: Store, root: Path | None) -> Path:
-    return root if root is not None else Path("cache") / store
+def _root(store: Store, root: Path | None, config: Path) -> Path:
+    from src.core.config import load_config
+
+    if root is not None:
+        return root
+    data_settings = load_config(config).data
+    return Path(data_settings.history if store is Store.HISTORY else data_settings.trading)
 
 
 def _stored_names(cache: "DataCache") -> list[str]:

@@ -88,14 +88,20 @@ def trim_trading_store(settings: Settings) -> int:
     return trading_store(settings).apply_retention(settings.data.series, settings.data.retention_days)
 
 
-def bitbank_client(settings: Settings, clock: Clock) -> BitbankClient:
-    """Return the client of the public server, as patient as the settings say."""
+def bitbank_client(
+    settings: Settings,
+    clock: Clock,
+    base_url: str | None = None,
+    pace_s: float | None = None,
+    attempts: int | None = None,
+) -> BitbankClient:
+    """Return the client of the public server, as patient as the settings say; what is given overrides them."""
     return BitbankClient(
         clock,
-        base_url=settings.data.base_url or PUBLIC_URL,
-        pace_s=settings.data.request_interval_s,
+        base_url=base_url or settings.data.base_url or PUBLIC_URL,
+        pace_s=settings.data.request_interval_s if pace_s is None else pace_s,
         deadline_s=settings.data.timeout_s,
-        attempts=settings.data.retries + 1,
+        attempts=settings.data.retries + 1 if attempts is None else attempts,
     )
 
 
