@@ -23,7 +23,7 @@ class Signal(NamedTuple):
 NO_SIGNAL: Final = Signal(Side.NONE, 0.0, 0.0, 0.0, 0.0, 0)
 """Nothing is proposed. A hold is this absence, never a vote."""
 
-FARTHEST: Final = 1e15
+FARTHEST: Final = 1e10
 """JPY: no distance is as long; what is longer, or NaN, is not a distance."""
 
 BARS_A_DAY: Final = 96
