@@ -10,6 +10,9 @@ of one class. Parameters stay arguments, so other values never compile again.
 
 numba's disk cache does not see an edit in another file; its folder is therefore named by a hash of all
 sources of floors 0 and 1 and of the versions of numba and llvmlite.
+
+Every twin but the outermost is drawn into its caller: the world and a row are tuples of dozens of numbers, and
+handing them from function to function through memory took four times as long as the decisions themselves.
 """
 
 import builtins
@@ -29,6 +32,13 @@ from src.strategies.base.strategy_manager import leader_holds, propose_all
 
 _SOURCE: Final = Path(__file__).resolve().parents[1]
 _PURE: Final = ("core/domain", "features", "strategies", "trading", "backtest")
+
+_INNER: Final[dict[str, Any]] = {
+    "error_model": "python",
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 Twin = Callable[..., Any]
 
@@ -71,17 +81,22 @@ def compiled(function: Callable[..., Any], strategies: tuple[type[Strategy], ...
     """
     if cache is not None:
         numba.config.CACHE_DIR = str(cache / cache_name())  # type: ignore[attr-defined]
-    return _Workshop(strategies, cache is not None).twin(function)
+    return _Workshop(strategies).entrance(function, cache is not None)
 
 
 class _Workshop:
     """The twins made so far, for one set of strategies."""
 
-    def __init__(self, strategies: tuple[type[Strategy], ...], keep: bool) -> None:
-        self._keep = keep
+    def __init__(self, strategies: tuple[type[Strategy], ...]) -> None:
         self._made: dict[object, Twin] = {}
         self._made[propose_all] = self._chain(_first_signal, _next_signals, [vars(s)["propose"] for s in strategies])
         self._made[leader_holds] = self._chain(_last_holds, _one_holds, [vars(s)["holds"] for s in strategies])
+
+    def entrance(self, function: Callable[..., Any], keep: bool) -> Twin:
+        """Return the twin that Python calls; while it runs, other threads run too."""
+        rebuilt = _rebuilt(function, self._world(_plain(function)))
+        made: Twin = numba.njit(rebuilt, cache=keep, error_model="python", nogil=True)
+        return made
 
     def twin(self, function: object) -> Twin:
         if function not in self._made:
@@ -97,12 +112,8 @@ class _Workshop:
         return {name: self.twin(value) if _is_rebuilt(value) else value for name, value in named.items()}
 
     def _jit(self, function: Callable[..., Any], world: dict[str, Any]) -> Twin:
-        if not isinstance(function, types.FunctionType):
-            raise TypeError(f"{function!r} is not a plain Python function")
-        world = {"__builtins__": builtins, "__name__": function.__module__, **world}
-        rebuilt = types.FunctionType(function.__code__, world, function.__name__, function.__defaults__)
-        rebuilt.__qualname__ = function.__qualname__
-        made: Twin = numba.njit(rebuilt, cache=self._keep, error_model="python")
+        """Return the inner twin of `function`; Python never calls it, so it has no entrance of its own."""
+        made: Twin = numba.njit(_rebuilt(function, world), **_INNER)
         return made
 
     def _chain(self, last: Twin, link: Twin, methods: list[Twin]) -> Twin:
@@ -111,6 +122,21 @@ class _Workshop:
         for method in reversed(methods[:-1]):
             chain = self._jit(link, {"method": self.twin(method), "rest": chain})
         return chain
+
+
+def _plain(function: Callable[..., Any]) -> types.FunctionType:
+    if not isinstance(function, types.FunctionType):
+        raise TypeError(f"{function!r} is not a plain Python function")
+    return function
+
+
+def _rebuilt(function: Callable[..., Any], world: dict[str, Any]) -> types.FunctionType:
+    """Return `function` with nothing but `world` around it."""
+    plain = _plain(function)
+    world = {"__builtins__": builtins, "__name__": plain.__module__, **world}
+    rebuilt = types.FunctionType(plain.__code__, world, plain.__name__, plain.__defaults__)
+    rebuilt.__qualname__ = plain.__qualname__
+    return rebuilt
 
 
 def _names(code: types.CodeType) -> set[str]:

@@ -166,6 +166,8 @@ class ArrayEngine(Engine[FloatArray]):
     def run(self, kernel: Kernel, inputs: tuple[FloatArray, ...], options: tuple[float, ...]) -> tuple[FloatArray, ...]:
         """Return the outputs over the block, NaN until defined."""
         known, first = _known(kernel, inputs)
+        if not first and known[0].size:
+            return _batch(kernel, known, options)
         outputs = tuple(np.full(inputs[0].size, nan) for _ in range(kernel.outputs))
         if known[0].size:
             for out, values in zip(outputs, _batch(kernel, known, options), strict=True):
@@ -283,6 +285,8 @@ def _batch(kernel: Kernel, known: tuple[FloatArray, ...], options: tuple[float, 
 
 def _known(kernel: Kernel, inputs: tuple[FloatArray, ...]) -> tuple[tuple[FloatArray, ...], int]:
     """Return the inputs without the bars before all are known, and the number of those bars."""
+    if all(_is_finite(x) for x in inputs):
+        return tuple(np.ascontiguousarray(x) for x in inputs), 0
     finite = np.isfinite(inputs[0])
     for x in inputs[1:]:
         finite = finite & np.isfinite(x)
@@ -290,6 +294,11 @@ def _known(kernel: Kernel, inputs: tuple[FloatArray, ...]) -> tuple[tuple[FloatA
     if not finite[first:].all():
         raise _not_finite(kernel)
     return tuple(np.ascontiguousarray(x[first:]) for x in inputs), first
+
+
+def _is_finite(x: FloatArray) -> bool:
+    """Return whether every value is finite, when one sum can tell; False may also mean that it overflowed."""
+    return isfinite(np.dot(x, x))
 
 
 def _not_finite(kernel: Kernel) -> DataError:

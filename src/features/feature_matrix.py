@@ -31,6 +31,14 @@ class FeatureMatrix(NamedTuple):
     values: FloatArray  # the columns of `COLUMNS`, shape (n, len(COLUMNS)), C-contiguous
 
 
+class FeatureColumns(NamedTuple):
+    """The same, with each column in one piece: what a fold reads a few columns of."""
+
+    closed_at: IntArray
+    quality: IntArray
+    values: FloatArray  # shape (len(COLUMNS), n), C-contiguous
+
+
 def feature_matrix(bars: BarColumns, settings: FeatureSettings = FeatureSettings()) -> FeatureMatrix:
     """Return the row of every bar.
 
@@ -58,24 +66,37 @@ def feature_matrix(bars: BarColumns, settings: FeatureSettings = FeatureSettings
     A row uses bars closed at or before its own close time and, of those, bars opened at or after its
     month's anchors; the rows of a warm month are therefore the same for every longer history.
     """
+    columns = feature_columns(bars, settings)
+    return FeatureMatrix(columns.closed_at, columns.quality, np.ascontiguousarray(columns.values.T))
+
+
+def feature_columns(bars: BarColumns, settings: FeatureSettings = FeatureSettings(), first: int = 0) -> FeatureColumns:
+    """Return the rows of the bars from number `first` on, column by column; the bars before it only warm them.
+
+    Parameters, errors and bits are those of `feature_matrix`, of which this is `values[first:].T`. Months that
+    end before `first` are not computed.
+    """
     check_settings(settings)
     check_columns(bars)
-    n = bars.closed_at.size
-    matrix = FeatureMatrix(bars.closed_at.copy(), np.empty(n, np.int64), np.empty((n, len(COLUMNS))))
+    n = bars.closed_at.size - first
+    made = FeatureColumns(bars.closed_at[first:].copy(), np.empty(n, np.int64), np.empty((len(COLUMNS), n)))
     view = four_hour_bars(bars, settings.min_parts)
     since_gap = bars_since_gap(bars.closed_at)
-    for block in month_blocks(bars.closed_at):
-        rows = slice(block.first, block.end)
-        joined = _fill(matrix.values[rows], bars, view, block, settings)
+    for month in month_blocks(bars.closed_at):
+        if month.end <= first:
+            continue
+        block = month._replace(first=max(month.first, first))
+        rows, here = slice(block.first, block.end), slice(block.first - first, block.end - first)
+        joined = _fill(made.values[:, here], bars, view, block, settings)
         closed_at = bars.closed_at[rows]
-        matrix.quality[rows] = quality_codes(
+        made.quality[here] = quality_codes(
             cold=not is_warm(Millis(int(bars.closed_at[0]) - BAR_15M), block.month),
-            finite=np.logical_and.reduce(np.isfinite(matrix.values[rows]), axis=1),
+            finite=np.logical_and.reduce(np.isfinite(made.values[:, here]), axis=0),
             stale=(joined == NO_VIEW) | (closed_at - joined >= settings.max_view_age),
             after_gap=since_gap[rows] <= settings.bars_after_gap,
             quiet=bars.volume[rows] == 0,
         )
-    return matrix
+    return made
 
 
 def row_at(closed_at: Millis, quality: int, values: FloatArray | Sequence[Sequence[float]], i: int) -> Row:
@@ -136,17 +157,13 @@ def _fill(values: FloatArray, bars: BarColumns, view: BarColumns, block: Block, 
     folded = view.between(_first_opened(view, BAR_4H, anchor(block.month, SPAN_4H)), seen)
     slow = columns_4h(ArrayEngine(), array_inputs(folded, settings))
     at = np.searchsorted(folded.closed_at, closed_at, side="right") - 1
-    columns = row_columns(
-        tuple(column[block.first - start :] for column in own), tuple(_joined(column, at) for column in slow)
-    )
+    slowly = np.full((len(slow), folded.closed_at.size + 1), np.nan)  # the last column: no 4-hour bar yet
+    slowly[:, :-1] = slow
+    columns = row_columns(tuple(column[block.first - start :] for column in own), tuple(slowly.take(at, axis=1)))
     for i, column in enumerate(columns):
-        values[:, i] = column
+        values[i] = column
     return np.where(at >= 0, np.append(folded.closed_at, NO_VIEW)[at], NO_VIEW)
 
 
 def _first_opened(bars: BarColumns, length: int, at: Millis) -> int:
     return int(np.searchsorted(bars.closed_at, at + length, side="left"))
-
-
-def _joined(column: FloatArray, at: IntArray) -> FloatArray:
-    return np.append(column, np.nan)[at]  # -1, no bar yet, reads the NaN at the end

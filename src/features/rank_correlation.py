@@ -22,12 +22,14 @@ def rank_correlation(x: FloatArray, n: int) -> FloatArray:
     out = np.full(x.size, np.nan)
     if x.size < n:
         return out
-    weighted = np.zeros(x.size - n + 1, dtype=np.int64)
+    # s_k(t) enters the sum when t enters the window and leaves it n - k bars later; all whole numbers, exact in floats
+    steps = np.zeros(x.size)
     for k in range(1, n):
-        s = (x[k:] > x[:-k]).astype(np.int64) - (x[k:] < x[:-k])
-        total = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(s)))
-        weighted += k * (total[n - k :] - total[: -(n - k)])
-    out[n - 1 :] = (600 * weighted) / (n * (n * n - 1))
+        signed = np.sign(x[k:] - x[:-k])
+        signed *= k
+        steps[k:] += signed
+        steps[n:] -= signed[: x.size - n]
+    out[n - 1 :] = 600.0 * np.cumsum(steps)[n - 1 :] / float(n * (n * n - 1))
     return out
 
 
