@@ -7,44 +7,40 @@ It reads the long-term store only, which live trading never writes to.
 """
 
 import hashlib
-import importlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from src.backtest.evaluator import count_exits, count_reasons, count_sides, evaluate
-from src.backtest.fold import Ints, Output, Tape, World, close_at_end, empty_output, fold, fresh_world, write_trade
+from src.backtest.fold import Output, Tape, World, empty_output
+from src.backtest.playback import Player, Progress, compiled_player, interpreted_player, is_compiled, silent
+from src.backtest.preparation import (
+    chosen_params,
+    chosen_strategies,
+    fee_rates,
+    rate_in_ppm,
+    read_stretch,
+    starting_cash,
+)
 from src.backtest.result import BacktestResult, trades_of
-from src.backtest.tape import as_lists, build_tape
+from src.backtest.tape import build_tape
 from src.core.config import Settings, load_config
 from src.core.domain.account import Trade
 from src.core.domain.candles import Candles, SeriesInfo
-from src.core.domain.market import PPM, Bar, Money
+from src.core.domain.market import PPM, Money
 from src.core.domain.orders import Reason
-from src.core.domain.time import BAR_15M, DAY, Millis, format_jst, to_millis
-from src.core.exceptions import ConfigError, NoCandles
-from src.core.orchestration.stored_candles import CandleStock, download_command, open_stock
-from src.core.orchestration.wiring import core_params, feature_settings, instrument, market_params
-from src.trading.decision import Params
-from src.trading.fee_schedule import fee_columns, todays_fees
-from src.trading.position_sizing import MAX_EQUITY
+from src.core.domain.time import BAR_15M, Millis, format_jst
+from src.core.exceptions import ConfigError
+from src.core.orchestration.wiring import feature_settings, instrument, market_params
+from src.trading.fee_schedule import todays_fees
+
+__all__ = ["DEFAULT_CONFIG", "BacktestEngine", "Progress"]
 
 DEFAULT_CONFIG: Final = "config/backtest/base.yaml"
-_CHUNK_INTERPRETED: Final = 1_000  # bars between two signs of progress
-_CHUNK_COMPILED: Final = 50_000
-_MOST_PPM: Final = 10_000
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many bars are done, and how many there are."""
-
-
-def _silent(what: str, done: int, of: int) -> None:
-    """Show nothing."""
 
 
 class BacktestEngine:
@@ -77,17 +73,17 @@ class BacktestEngine:
         config: Settings | str | Path = DEFAULT_CONFIG,
         data: str | None = None,
         strategies: Sequence[str] | None = None,
-        progress: Progress = _silent,
+        progress: Progress = silent,
     ) -> None:
         self._settings = config if isinstance(config, Settings) else load_config(config)
         self._instrument = instrument(self._settings)
         self._data = data
         self._progress = progress
-        self._cash = self._balance(initial_balance)
-        self._names = self._chosen(strategies)
-        self._params = self._core(slippage_rate)
+        self._cash = starting_cash(self._settings, initial_balance)
+        self._names = chosen_strategies(self._settings, strategies)
+        self._params = chosen_params(self._settings, self._names, slippage_rate)
         self._market = market_params(self._settings)
-        self._commission = None if commission_rate is None else _ppm("commission_rate", commission_rate)
+        self._commission = None if commission_rate is None else rate_in_ppm("commission_rate", commission_rate)
 
     async def run_backtest(
         self,
@@ -117,91 +113,22 @@ class BacktestEngine:
         """
         if symbol != self._instrument.symbol:
             raise ConfigError(f"unknown symbol {symbol!r}", remedy=f"this trader is for {self._instrument.symbol}")
-        stock = open_stock(self._settings, self._data)
-        start, end = _window(stock, start_date, end_date, days)
-        known = stock.read(start, end)
-        first = int(np.searchsorted(known.closed_at, start, side="right"))
-        if first >= len(known):
-            raise _nothing(stock, start, end)
+        info, known, first = read_stretch(self._settings, self._data, start_date, end_date, days)
         self._progress("features", 0, len(known))
-        maker, taker = self._fees(known)
+        maker, taker = fee_rates(self._settings, known.closed_at, self._commission)
         tape = build_tape(known, first, maker, taker, feature_settings(self._settings))
-        world, output, count = self._fold(tape)
+        player, output = self._player(tape), empty_output(len(tape.closed_at), len(self._params.strategies))
+        played = player.play(self._cash, self._params, self._market, output, self._progress)
+        world, count = player.closed(played, self._params, output)
         trades = trades_of(output, count)
-        summary = self._summary(stock.info, known, first, output, trades, world)
-        return BacktestResult(stock.info, self._instrument, self._names, tape, output, trades, summary)
+        summary = self._summary(info, known, first, output, trades, world)
+        return BacktestResult(info, self._instrument, self._names, tape, output, trades, summary)
 
-    def _balance(self, jpy: float | None) -> Money:
-        given = Decimal(str(self._settings.backtest.initial_balance_jpy if jpy is None else jpy))
-        cash = self._instrument.money(given) if given.is_finite() else Money(0)
-        if not 0 < cash <= MAX_EQUITY or self._instrument.jpy(cash) != given:
-            most, step = self._instrument.jpy(Money(MAX_EQUITY)), self._instrument.money_unit
-            raise ConfigError(
-                f"initial balance {given} JPY cannot be used",
-                remedy=f"give an amount above 0 and up to {most:,.0f} JPY, in steps of {step} JPY",
-            )
-        return cash
-
-    def _chosen(self, names: Sequence[str] | None) -> tuple[str, ...]:
-        known = tuple(self._settings.strategies)
-        unknown = [name for name in names or () if name not in known]
-        if unknown or names == []:
-            raise ConfigError(
-                f"unknown strategy {unknown[0]!r}" if unknown else "no strategy was chosen",
-                remedy=f"choose from {', '.join(known)}",
-            )
-        return known if names is None else tuple(name for name in known if name in names)
-
-    def _core(self, slippage_rate: float | None) -> Params:
-        params = core_params(self._settings)
-        kept = [k for k, name in enumerate(self._settings.strategies) if name in self._names]
-        params = params._replace(
-            strategies=tuple(params.strategies[k] for k in kept), weights=tuple(params.weights[k] for k in kept)
-        )
-        if slippage_rate is None:
-            return params
-        return params._replace(costs=params.costs._replace(slippage_ppm=_ppm("slippage_rate", slippage_rate)))
-
-    def _fees(self, candles: Candles) -> tuple[Ints, Ints]:
-        """Return maker and taker rate at each bar: the flat rate given, today's on all years, or the dated ones."""
-        if self._commission is not None:
-            maker = taker = self._commission
-        elif self._settings.costs.schedule == "today":
-            maker, taker = todays_fees()
-        else:
-            return fee_columns(candles.closed_at)
-        bars = len(candles)
-        return np.full(bars, maker, np.int64), np.full(bars, taker, np.int64)
-
-    def _fold(self, tape: Tape) -> tuple[World, Output, int]:
-        bars = len(tape.closed_at)
-        output = empty_output(bars, len(self._params.strategies))
-        when, enough = self._settings.backtest.compile, self._settings.backtest.compile_from_bars
-        if when == "always" or (when == "auto" and bars >= enough):
-            run, read, chunk = self._compiled(bars), tape, _CHUNK_COMPILED
-        else:
-            run, read, chunk = fold, as_lists(tape), _CHUNK_INTERPRETED
-        world, count = fresh_world(self._cash), 0
-        for done in range(0, bars, chunk):
-            world, count = run(read, world, self._params, self._market, output, done, min(done + chunk, bars), count)
-            self._progress("bars", min(done + chunk, bars), bars)
-        return self._closed(world, tape, output, count)
-
-    def _closed(self, world: World, tape: Tape, output: Output, count: int) -> tuple[World, Output, int]:
-        """Close what is still open at the last bar, so that the result holds nothing unrealised."""
-        last = Bar(*(int(column[-1]) for column in tape[:6]))  # type: ignore[arg-type]  # plain integers
-        world, closed, trade = close_at_end(world, last, int(tape.taker_fee_ppm[-1]), self._params)
-        if closed:
-            write_trade(output.trades, count, trade)
-            count += 1
-        return world, output, count
-
-    def _compiled(self, bars: int) -> Callable[..., tuple[World, int]]:
-        self._progress("compiling", 0, bars)
-        module = importlib.import_module("src.backtest.compiled")  # numba costs 0.4 s and 80 MB: only when used
-        kinds = tuple(type(strategy) for strategy in self._params.strategies)
-        run: Callable[..., tuple[World, int]] = module.compiled(fold, kinds, Path(self._settings.backtest.cache))
-        return run
+    def _player(self, tape: Tape) -> Player:
+        if is_compiled(self._settings.backtest, len(tape.closed_at)):
+            cache = Path(self._settings.backtest.cache)
+            return compiled_player(tape, self._params, self._market, cache, self._progress)
+        return interpreted_player(tape)
 
     def _summary(
         self, info: SeriesInfo, candles: Candles, first: int, output: Output, trades: list[Trade], world: World
@@ -261,42 +188,3 @@ class BacktestEngine:
         """Return the hash of everything beside the candles that this run depends on."""
         arguments = [self._settings.hash(), self._cash, self._names, self._params.costs.slippage_ppm, self._commission]
         return hashlib.sha256(json.dumps(arguments).encode()).hexdigest()
-
-
-def _ppm(name: str, rate: float) -> int:
-    """Return a rate in parts per million, exactly."""
-    ppm = Decimal(str(rate)) * PPM
-    if not ppm.is_finite() or ppm != ppm.to_integral_value() or not 0 <= ppm <= _MOST_PPM:
-        raise ConfigError(
-            f"{name} {rate} cannot be used",
-            remedy=f"write 0.05 % as 0.0005; allowed is 0 to {_MOST_PPM / PPM} in steps of 0.000001",
-        )
-    return int(ppm)
-
-
-def _window(
-    stock: CandleStock, start: datetime | None, end: datetime | None, days: int | None
-) -> tuple[Millis, Millis]:
-    """Return the window as (after, up to and including), in closing times."""
-    if days is not None and (start is not None or days <= 0):
-        raise ConfigError(
-            "days goes with no start, and is at least 1", remedy="give the last N days, or a start and an end"
-        )
-    until = stock.last if end is None else to_millis(end)
-    after = Millis(stock.first - BAR_15M) if start is None else to_millis(start)
-    if days is not None:
-        after = Millis(min(until, stock.last) - days * DAY)
-    if after >= until:
-        raise ConfigError(
-            f"the range is empty: from {format_jst(after)} to {format_jst(until)}",
-            remedy="give a start that is before the end",
-        )
-    return after, until
-
-
-def _nothing(stock: CandleStock, start: Millis, end: Millis) -> NoCandles:
-    has = f"it has {format_jst(stock.first)} to {format_jst(stock.last)}"
-    return NoCandles(
-        f"series {stock.info.name!r} has no candles from {format_jst(start)} to {format_jst(end)}; {has}",
-        remedy=f"choose a range inside it, or get the candles with `{download_command(start, end)}`",
-    )
