@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from src.backtest.fold import Ints, Tape
+from src.backtest.fold import Floats, Ints, Tape
 from src.core.domain.account import PredictionStatus
 from src.core.domain.candles import Candles
-from src.features.feature_generator import BarColumns, FeatureSettings, feature_matrix
+from src.features.feature_generator import BarColumns, FeatureSettings
+from src.features.feature_matrix import feature_columns
 
 
 def build_tape(candles: Candles, first: int, maker_ppm: Ints, taker_ppm: Ints, settings: FeatureSettings) -> Tape:
@@ -20,22 +21,40 @@ def build_tape(candles: Candles, first: int, maker_ppm: Ints, taker_ppm: Ints, s
     -----
     There is no model yet, so every prediction is absent.
     """
-    matrix = feature_matrix(BarColumns(*candles.columns), settings)
+    features = feature_columns(BarColumns(*candles.columns), settings, first)
+    return lay_tape(candles, first, maker_ppm, taker_ppm, features.quality, features.values.T)
+
+
+def lay_tape(candles: Candles, first: int, maker_ppm: Ints, taker_ppm: Ints, quality: Ints, rows: Floats) -> Tape:
+    """Return the tape of `candles` from bar number `first` on, with the rows given for those bars.
+
+    Every column is read-only and the columns of `rows` lie in one piece each, so that compiled code meets the
+    same types whoever laid the tape.
+    """
     bars = len(candles) - first
-    return Tape(
+    tape = Tape(
         closed_at=candles.closed_at[first:],
         open=candles.open[first:],
         high=candles.high[first:],
         low=candles.low[first:],
         close=candles.close[first:],
         volume=candles.volume[first:],
-        quality=matrix.quality[first:],
-        rows=matrix.values[first:],
+        quality=quality,
+        rows=np.asfortranarray(rows),
         prediction_status=np.full(bars, int(PredictionStatus.NONE), np.int64),
         prediction=np.full(bars, np.nan),
         maker_fee_ppm=maker_ppm[first:],
         taker_fee_ppm=taker_ppm[first:],
     )
+    return frozen(tape)
+
+
+def frozen(tape: Tape) -> Tape:
+    """Return views of the tape's columns that nobody can write through."""
+    views = tuple(column.view() for column in tape)
+    for view in views:
+        view.setflags(write=False)
+    return Tape._make(views)
 
 
 def as_lists(tape: Tape) -> Tape:
