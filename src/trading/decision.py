@@ -25,7 +25,7 @@ from src.trading.ledger import CostParams
 from src.trading.position_sizing import SizeParams
 from src.trading.risk import ModelParams, Verdict, first_gate, refusal, shape_entry
 
-_HALF: Final = 0.5
+_MAJORITY: Final = 0.5 + 1e-9  # of all weight; half is none, whichever way sums of weights are rounded
 
 
 class ExitParams(NamedTuple):
@@ -129,7 +129,7 @@ def _exit_reason(plan: Plan, risk: RiskState, row: Row, vote: Vote, account: Acc
     if why != ExitReason.NONE:
         return why
     # A position belongs to its leader, whose horizon the others need not share: one of them cannot close it.
-    against = vote.side == -account.side and vote.confidence >= params.vote.min_confidence and vote.support > _HALF
+    against = vote.side == -account.side and vote.confidence >= params.vote.min_confidence and vote.support > _MAJORITY
     if readable and against and params.exits.when_opposite:
         return ExitReason.OPPOSITE
     return ExitReason.NONE

@@ -9,6 +9,10 @@ from src.core.domain.market import Lots, Money, Side, Ticks
 from src.core.domain.orders import ExitReason, Reason
 from src.core.domain.time import HOUR, Millis
 from src.features.row import COLUMNS, Quality
+from src.strategies.implementations.atr_based import AtrBased
+from src.strategies.implementations.fibonacci_retracement import FibonacciRetracement
+from src.strategies.implementations.mochipoy_alert import MochipoyAlert
+from src.strategies.implementations.multi_timeframe import MultiTimeframe
 from src.trading.decision import decide, entered, exited, fresh_state
 from src.trading.drawdown_manager import RiskParams
 from src.trading.exits import NO_PLAN, Plan
@@ -90,6 +94,17 @@ def test_half_of_the_strategies_cannot_close_the_position_of_another():
     situation = changed(holding(), {**SELLERS, "row.ema_50": PRICE + 150_000})
     decision = decided(situation)[1]
     assert (decision.vote.side, decision.vote.support) == (Side.SELL, 0.5)
+    assert decision.reason == Reason.HOLD_POSITION
+
+
+def test_half_of_the_weight_is_no_majority_however_its_sum_is_rounded():
+    """0.15 + 0.35 over 0.15 + 0.15 + 0.35 + 0.35 is 0.5000000000000001 in floats."""
+    situation = changed(holding(leader=1), {**SELLERS, "row.ema_50": PRICE + 150_000})
+    sellers_first_and_third = (MochipoyAlert(), AtrBased(), MultiTimeframe(), FibonacciRetracement())
+    decision = decided(situation, params__strategies=sellers_first_and_third, params__weights=(0.15, 0.15, 0.35, 0.35))[
+        1
+    ]
+    assert decision.vote.support > 0.5
     assert decision.reason == Reason.HOLD_POSITION
 
 
