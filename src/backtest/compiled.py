@@ -6,7 +6,8 @@ decorated, nothing is written twice, and live trading never imports this module.
 
 Two functions of `strategy_manager` dispatch on a strategy's class, which numba cannot: `propose_all` and
 `leader_holds` are linked anew for each set of strategies, as a chain in which every link knows the methods
-of one class. Parameters stay arguments, so other values never compile again.
+of one class. Parameters stay arguments, so other values never compile again. `row_at`, which also reads lists,
+is replaced by its form for matrices.
 
 numba's disk cache does not see an edit in another file; its folder is therefore named by a hash of all
 sources of floors 0 and 1 and of the versions of numba and llvmlite.
@@ -27,6 +28,7 @@ import numba
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numba.core.imputils import lower_cast
 
+from src.features.feature_matrix import row_at, row_of_matrix
 from src.strategies.base.strategy_base import Strategy
 from src.strategies.base.strategy_manager import leader_holds, propose_all
 
@@ -89,6 +91,7 @@ class _Workshop:
 
     def __init__(self, strategies: tuple[type[Strategy], ...]) -> None:
         self._made: dict[object, Twin] = {}
+        self._made[row_at] = self.twin(row_of_matrix)
         self._made[propose_all] = self._chain(_first_signal, _next_signals, [vars(s)["propose"] for s in strategies])
         self._made[leader_holds] = self._chain(_last_holds, _one_holds, [vars(s)["holds"] for s in strategies])
 
