@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from src.backtest.evaluator import count_exits, count_reasons, count_sides, evaluate
-from src.backtest.fold import Output, Tape, World, empty_output
+from src.backtest.fold import Ints, Output, Tape, World, empty_output
 from src.backtest.playback import Player, Progress, compiled_player, interpreted_player, is_compiled, silent
 from src.backtest.preparation import (
     chosen_params,
@@ -36,7 +36,6 @@ from src.core.domain.orders import Reason
 from src.core.domain.time import BAR_15M, Millis, format_jst
 from src.core.exceptions import ConfigError
 from src.core.orchestration.wiring import feature_settings, instrument, market_params
-from src.trading.fee_schedule import todays_fees
 
 __all__ = ["DEFAULT_CONFIG", "BacktestEngine", "Progress"]
 
@@ -121,7 +120,7 @@ class BacktestEngine:
         played = player.play(self._cash, self._params, self._market, output, self._progress)
         world, count = player.closed(played, self._params, output)
         trades = trades_of(output, count)
-        summary = self._summary(info, known, first, output, trades, world)
+        summary = self._summary(info, known, first, tape, output, trades, world)
         return BacktestResult(info, self._instrument, self._names, tape, output, trades, summary)
 
     def _player(self, tape: Tape) -> Player:
@@ -131,7 +130,14 @@ class BacktestEngine:
         return interpreted_player(tape)
 
     def _summary(
-        self, info: SeriesInfo, candles: Candles, first: int, output: Output, trades: list[Trade], world: World
+        self,
+        info: SeriesInfo,
+        candles: Candles,
+        first: int,
+        tape: Tape,
+        output: Output,
+        trades: list[Trade],
+        world: World,
     ) -> dict[str, Any]:
         closed_at, jpy = candles.closed_at[first:], self._jpy
         figures = evaluate(
@@ -152,7 +158,10 @@ class BacktestEngine:
             "from": format_jst(Millis(int(closed_at[0]) - BAR_15M)),
             "to": format_jst(Millis(int(closed_at[-1]))),
             "strategies": list(self._names),
-            "fees": self._fee_text(),
+            "fee_schedule": "argument" if self._commission is not None else self._settings.costs.schedule,
+            "maker_fee_rate": _rates(tape.maker_fee_ppm),
+            "taker_fee_rate": _rates(tape.taker_fee_ppm),
+            "slippage_rate": self._params.costs.slippage_ppm / PPM,
             "bars": len(closed_at),
             "bars_warmup": first,
             "bars_cold": cold,
@@ -176,15 +185,12 @@ class BacktestEngine:
         """Return a sum in JPY; a float keeps its four decimals up to a hundred billion JPY."""
         return float(self._instrument.jpy(Money(sum_)))
 
-    def _fee_text(self) -> str:
-        if self._commission is not None:
-            return f"{self._commission / PPM:.4%} for every fill, by argument instead of the fee table"
-        if self._settings.costs.schedule == "dated":
-            return "as they were on each day"
-        maker, taker = todays_fees()
-        return f"today's on all years: maker {maker / PPM:.2%}, taker {taker / PPM:.2%}"
-
     def _hash(self) -> str:
         """Return the hash of everything beside the candles that this run depends on."""
         arguments = [self._settings.hash(), self._cash, self._names, self._params.costs.slippage_ppm, self._commission]
         return hashlib.sha256(json.dumps(arguments).encode()).hexdigest()
+
+
+def _rates(ppm: Ints) -> list[float]:
+    """Return the rates that applied during a run, lowest first: one, unless the run spans a change."""
+    return [int(rate) / PPM for rate in np.unique(ppm)]

@@ -170,6 +170,11 @@ _WORDS: Final = {
         "period": "期間",
         "data": "データ",
         "fees": "手数料の条件",
+        "fees_today": "全期間に現在の料率",
+        "fees_dated": "当時の料率",
+        "fees_argument": "引数で指定した料率(料率表は使わない)",
+        "maker": "メイカー",
+        "taker": "テイカー",
         "bars": "15分足",
         "cold": "うち特徴量の準備不足",
         "halted": "うちドローダウン停止中",
@@ -199,6 +204,11 @@ _WORDS: Final = {
         "period": "Period",
         "data": "Data",
         "fees": "Fees",
+        "fees_today": "today's on all years",
+        "fees_dated": "as they were on each day",
+        "fees_argument": "by argument instead of the fee table",
+        "maker": "maker",
+        "taker": "taker",
         "bars": "15-minute bars",
         "cold": "features not warm",
         "halted": "halted by drawdown",
@@ -281,7 +291,7 @@ def _lines(summary: dict[str, Any], words: dict[str, str]) -> list[tuple[str, st
     return [
         (words["period"], f"{summary['from']} – {summary['to']}"),
         (words["data"], summary["source"]),
-        (words["fees"], summary["fees"]),
+        (words["fees"], _fee_text(summary, words)),
         (words["bars"], f"{summary['bars']:,}"),
         (words["cold"], f"{summary['bars_cold']:,}"),
         (words["halted"], f"{summary['bars_halted']:,}"),
@@ -300,6 +310,14 @@ def _lines(summary: dict[str, Any], words: dict[str, str]) -> list[tuple[str, st
         (words["exits"], _counts(summary["exits"], none)),
         (words["why"], _refusals(summary, none)),
     ]
+
+
+def _fee_text(summary: dict[str, Any], words: dict[str, str]) -> str:
+    roles = [
+        f"{words[role]} {' / '.join(f'{rate:.2%}' for rate in summary[f'{role}_fee_rate'])}"
+        for role in ("maker", "taker")
+    ]
+    return f"{words['fees_' + summary['fee_schedule']]}: {', '.join(roles)}"
 
 
 def _number(value: float | None, none: str, unit: str = "") -> str:
