@@ -44,20 +44,13 @@ def _market(settings: Settings) -> Iterator[Conflict]:
 
 
 def _is_server(url: str) -> bool:
+    """Return whether `url` is a scheme, a host and perhaps a port; a user's name or a password is none of ours."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and url.rstrip("/") == f"{parts.scheme}://{_host(url)}"
-    except ValueError:
+        has_host = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:  # a port that is no port, half an IPv6 address
         return False
-
-
-def _host(url: str) -> str:
-    """Return host and port, without which there is no server; a user's name or a password is none of ours."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    if not host:
-        raise ValueError("no host")
-    return host if parts.port is None else f"{host}:{parts.port}"
+    return has_host and parts.scheme in {"http", "https"} and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}"
 
 
 def _folders(settings: Settings) -> Iterator[Conflict]:

@@ -108,7 +108,9 @@ def _refuse_variable(name: str, key: Key, value: str, layer: Layer) -> None:
         remedy = f"write {PREFIX}SECTION__KEY, as in {PREFIX}SIZING__RISK_PER_TRADE=0.01"
         raise refusal([Finding(at, "the name leads to no setting", remedy)])
     if key in layer.places:
-        raise refusal([Finding(at, "the setting is given twice, in another spelling", "unset one of the two")])
+        raise refusal(
+            [Finding(at, "it is given twice, in two spellings or as a whole and in part", "unset one of the two")]
+        )
     if not value.strip():
         raise refusal([Finding(at, "it is empty", "give it a value, or unset it")])
     if key[0] in {MODE, EXTENDS}:
@@ -124,8 +126,6 @@ def _put(layer: Layer, key: Key, value: object, at: Place) -> None:
         if not isinstance(inner, dict):
             raise refusal([Finding(at, f"`{name}` is already given as a value", "unset one of the two variables")])
         tree = inner
-    if key[-1] in tree:
-        raise refusal([Finding(at, f"keys of `{key[-1]}` are already given", "unset one of the two variables")])
     tree[key[-1]] = value
     layer.places[key] = at
 

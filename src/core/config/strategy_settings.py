@@ -1,5 +1,6 @@
 """The strategies' part of the settings: which there are, and each one's own parameters."""
 
+import json
 import math
 from collections.abc import Iterator
 from pkgutil import iter_modules
@@ -66,7 +67,9 @@ def _wrong_params(params: Any, defaults: dict[str, object], layer: Layer, key: K
             yield Finding(at, f"{key[1]} has no parameter `{name}`", suggestion(name, list(defaults)))
         elif not _fits(value, defaults[name]):
             kind = {bool: "true or false", int: "a whole number"}.get(type(defaults[name]), "a number")
-            yield Finding(at, f"{key[1]}'s parameter `{name}` is {value!r}", f"write {kind}, as in {defaults[name]}")
+            yield Finding(
+                at, f"{key[1]}'s parameter `{name}` is {value!r}", f"write {kind}, as in {json.dumps(defaults[name])}"
+            )
 
 
 def _fits(value: object, default: object) -> bool:

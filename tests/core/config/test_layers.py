@@ -161,3 +161,8 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
     path = write(tmp_path, "")
     path.write_bytes(b"\xef\xbb\xbf" + HEAD.encode())
     assert load_config(Path(path), {}) == load(tmp_path, "")
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8080", "https://Public.Bitbank.cc/", "http://[::1]:80"])
+def test_another_public_server_can_be_named(tmp_path, address):
+    assert load(tmp_path, f'data:\n  base_url: "{address}"\n').data.base_url == address
