@@ -16,7 +16,7 @@ from src.backtest.fold import (
     write_trade,
 )
 from src.backtest.result import trades_of
-from src.backtest.tape import as_lists
+from src.backtest.tape import as_lists, frozen
 from src.core.domain.account import Trade
 from src.core.domain.market import Bar, Money
 from src.core.domain.time import BAR_15M
@@ -112,17 +112,18 @@ def _tape(rng: np.random.Generator, n: int) -> Tape:
     maker = np.where(np.arange(n) < fees_change, -200, int(rng.integers(-300, 500)))
     taker = np.where(np.arange(n) < fees_change, 1_200, int(rng.integers(0, 2_000)))
     volume = np.where(rng.random(n) < 0.05, 0, rng.integers(1, 50_000, n))
-    return Tape(
+    tape = Tape(
         closed_at,
         *(bars[k] for k in ("open", "high", "low", "close")),
         volume=volume.astype(np.int64),
         quality=quality,
-        rows=rows,
+        rows=np.asfortranarray(rows),
         prediction_status=np.zeros(n, np.int64),
         prediction=np.full(n, np.nan),
         maker_fee_ppm=maker.astype(np.int64),
         taker_fee_ppm=taker.astype(np.int64),
     )
+    return frozen(tape)  # the types every tape has, so that compiled code is compiled once
 
 
 def _times(rng: np.random.Generator, n: int) -> np.ndarray:
