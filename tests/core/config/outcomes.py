@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Callable
 from datetime import date, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -250,10 +249,10 @@ def requests_sent(loaded: Loaded) -> int:
     return len(asyncio.run(_fetch(loaded.settings, times=1))[0].asked_at)
 
 
-def waits_between_requests(loaded: Loaded) -> bool:
-    """Whether half a second or more lies between any two requests; a busy machine delays one, not all."""
-    times = asyncio.run(_fetch(loaded.settings, times=4))[0].asked_at
-    return min(later - earlier for earlier, later in pairwise(times)) >= 0.5
+def takes_its_time(loaded: Loaded) -> bool:
+    """Whether three requests are spread over more than two and a half seconds."""
+    first, *_, last = asyncio.run(_fetch(loaded.settings, times=3))[0].asked_at
+    return last - first > 2.5
 
 
 def gives_up_soon(loaded: Loaded) -> bool:

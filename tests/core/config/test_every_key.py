@@ -57,7 +57,7 @@ CASES: Final = {
     "data.segments_in_memory": Case(1, outcomes.survives_a_lost_file, OWN_STORE),
     "data.min_parts_4h": Case(9, outcomes.rows_around_gaps),
     "data.bars_after_gap": Case(5, outcomes.rows_around_gaps),
-    "data.request_interval_s": Case(0.1, outcomes.waits_between_requests, {"data.retries": 0}, first=0.6),
+    "data.request_interval_s": Case(0.1, outcomes.takes_its_time, {"data.retries": 0}, first=2),
     "data.timeout_s": Case(1, outcomes.gives_up_soon, ONE_TRY, first=4),
     "data.retries": Case(0, outcomes.requests_sent, {"data.request_interval_s": 0.1}, first=1),
     "data.base_url": Case("http://127.0.0.1:2", outcomes.server_asked, ONE_TRY, first="http://127.0.0.1:1"),
