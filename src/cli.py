@@ -16,6 +16,8 @@ import typer
 from src.core.exceptions import ConfigError, DataError, NoCandles, TraderError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from src.backtest.engine import Progress
     from src.backtest.result import BacktestResult
     from src.core.config import Settings
@@ -141,6 +143,61 @@ def why(
 
     for line in explain(run, _moment(at, "--at"), load_config(config).language):
         typer.echo(line)
+
+
+@app.command()
+def sweep(
+    grid: Annotated[list[str] | None, typer.Option(help="NAME=VALUE,VALUE: atr_based.stretch=0.8,1.0,1.2")] = None,
+    range_: Annotated[list[str] | None, typer.Option("--range", help="NAME=LOW:HIGH[:STEP], to draw from.")] = None,
+    random: Annotated[int | None, typer.Option(help="Draw so many sets instead of trying every combination.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    days: Annotated[int | None, typer.Option(help="The last N days of the stored candles.")] = None,
+    start: Annotated[str | None, typer.Option(help="First moment: 2023-01-01 or 2023-01-01T09:00 (JST).")] = None,
+    end: Annotated[str | None, typer.Option(help="Last moment, written the same way.")] = None,
+    data: Annotated[str | None, typer.Option(help="A stored series, a candle file, or `sample`.")] = None,
+    config: ConfigOption = BACKTEST_CONFIG,
+    strategies: Annotated[str | None, typer.Option(help="Only these, with commas between them.")] = None,
+    processes: Annotated[int | None, typer.Option(help="How many work at once. [default: one a core]")] = None,
+    cluster: Annotated[str | None, typer.Option(help="Address of a dask scheduler that is to do the work.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the same sweep was stopped.")] = False,
+    by: Annotated[str, typer.Option(help="Figure by which sets are ranked.")] = "sharpe_daily",
+    top: Annotated[int, typer.Option(help="How many of the best are shown.", min=1)] = 10,
+    out: Annotated[Path | None, typer.Option(help="Folder of the sweep. [default: logs/sweeps/<sweep>]")] = None,
+) -> None:
+    """Try many parameter sets over the same candles, and say what the best of so many is worth."""
+    from rich.console import Console
+
+    from src.backtest.sweep import Request, prepare_sweep, run_sweep
+    from src.backtest.sweep_report import check_figure, sweep_summary
+    from src.backtest.sweep_store import read_results
+    from src.backtest.trial_ledger import TrialLedger
+    from src.core.clock import SystemClock
+    from src.core.config import load_config
+
+    check_figure(by)
+    settings = load_config(config)
+    first, last = _bounds(start, end)
+    chosen = _names(strategies)
+    request = Request(grid or (), range_ or (), random, seed, data, first, last, days, chosen)
+    logs = Path(settings.backtest.output).parent
+    try:
+        with _stages() as progress:
+            prepared = prepare_sweep(request, config, progress=progress)
+            folder = out or logs / "sweeps" / prepared.name
+            ledger = TrialLedger(logs / "trials", SystemClock())
+            found = run_sweep(
+                prepared, folder, ledger, resume=resume, processes=processes, cluster=cluster, progress=progress
+            )
+    except KeyboardInterrupt:
+        typer.echo("stopped: every set finished so far is kept and counted; --resume goes on from there", err=True)
+        raise typer.Exit(130) from None
+    counted = ledger.summary(prepared.family)
+    Console().print(
+        sweep_summary(read_results(folder), by, top, counted, prepared.stretch.info.synthetic, settings.language)
+    )
+    if not found.harmless:
+        typer.echo(f"trial ledger: {found.text}", err=True)
+    typer.echo(str(folder))
 
 
 @data.command()
@@ -283,6 +340,45 @@ def _progress_bar(silent: bool) -> "Iterator[Progress]":
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=silent) as bar:
         task = bar.add_task("candles", total=None)
         yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)
+
+
+@contextmanager
+def _stages() -> "Iterator[Progress]":
+    """Yield what is called as a sweep or a check proceeds: one bar a stage, with the time it still takes."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    names = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn())
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*names, *times, console=Console(stderr=True), transient=True) as bar:
+        tasks = {"": bar.add_task("candles", total=None)}
+
+        def proceed(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                for task in tasks.values():
+                    bar.update(task, visible=False)
+                tasks[what] = bar.add_task(what, total=of)
+            bar.update(tasks[what], completed=done, total=of)
+
+        yield proceed
+
+
+def _bounds(start: str | None, end: str | None) -> "tuple[datetime | None, datetime | None]":
+    from src.core.domain.time import to_datetime
+
+    first = None if start is None else to_datetime(_moment(start, "--start"))
+    return first, None if end is None else to_datetime(_moment(end, "--end"))
+
+
+def _names(strategies: str | None) -> list[str] | None:
+    return None if strategies is None else [name.strip() for name in strategies.split(",") if name.strip()]
 
 
 def _print_run(result: "BacktestResult", language: str, verbose: bool) -> None:

@@ -6,8 +6,6 @@
 It reads the long-term store only, which live trading never writes to.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +22,7 @@ from src.backtest.preparation import (
     fee_rates,
     rate_in_ppm,
     read_stretch,
+    run_hash,
     starting_cash,
 )
 from src.backtest.result import BacktestResult, trades_of
@@ -187,8 +186,8 @@ class BacktestEngine:
 
     def _hash(self) -> str:
         """Return the hash of everything beside the candles that this run depends on."""
-        arguments = [self._settings.hash(), self._cash, self._names, self._params.costs.slippage_ppm, self._commission]
-        return hashlib.sha256(json.dumps(arguments).encode()).hexdigest()
+        slippage = self._params.costs.slippage_ppm
+        return run_hash(self._settings, self._cash, self._names, slippage, self._commission)
 
 
 def _rates(ppm: Ints) -> list[float]:

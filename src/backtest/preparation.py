@@ -3,6 +3,8 @@
 Engine, sweep and checks share it.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -129,6 +131,24 @@ def fee_rates(settings: Settings, closed_at: Ints, commission_ppm: int | None = 
         return fee_columns(closed_at)
     bars = len(closed_at)
     return np.full(bars, maker, np.int64), np.full(bars, taker, np.int64)
+
+
+def run_hash(
+    settings: Settings, cash: Money, names: Sequence[str], slippage_ppm: int, commission_ppm: int | None
+) -> str:
+    """Return the hash of everything beside the candles that a run depends on."""
+    arguments = [settings.hash(), cash, list(names), slippage_ppm, commission_ppm]
+    return hashlib.sha256(json.dumps(arguments).encode()).hexdigest()
+
+
+def parameters_hash(params: Params) -> str:
+    """Return the hash of the strategies with their own parameters and weights."""
+    return hashlib.sha256(repr((params.strategies, params.weights)).encode()).hexdigest()
+
+
+def trial_family(info: SeriesInfo) -> str:
+    """Return what trials on these candles are counted under: the market, whoever stored its candles."""
+    return f"{info.symbol} synthetic" if info.synthetic else info.symbol
 
 
 def rate_in_ppm(name: str, rate: float) -> int:

@@ -1,0 +1,469 @@
+"""The sweep: many parameter sets over the same candles, on every core, a line of figures for each.
+
+The candles are read and their rows computed once; every process gets the same tape. Parameters are arguments of
+the fold, so a set costs what the fold costs. Sets are worked on in any order and written in theirs: processes,
+scheduling, a kill in between and a cluster do not change a byte of the results.
+"""
+
+import hashlib
+import importlib
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from src.backtest.fold import MarketParams, Tape, empty_output
+from src.backtest.parameter_space import Axis, SettingsOfSets, Value, read_axes, value_in, value_sets
+from src.backtest.playback import Player, Progress, compiled_player, interpreted_player, is_compiled, silent
+from src.backtest.preparation import (
+    Stretch,
+    chosen_params,
+    chosen_strategies,
+    fee_rates,
+    parameters_hash,
+    read_stretch,
+    run_hash,
+    starting_cash,
+    trial_family,
+)
+from src.backtest.set_figures import SetFigures, day_ends, set_figures
+from src.backtest.sharpe import Moments
+from src.backtest.sweep_store import ResultWriter, open_results, read_results
+from src.backtest.tape import build_tape, frozen
+from src.backtest.trial_chain import Trial, TrialKind
+from src.backtest.trial_ledger import Finding, TrialLedger
+from src.core.config import Settings
+from src.core.domain.market import Instrument, Money
+from src.core.domain.time import BAR_15M, Millis, format_jst
+from src.core.exceptions import ConfigError
+from src.core.orchestration.wiring import feature_settings, instrument, market_params
+from src.trading.decision import Params
+
+_AHEAD: Final = 4  # sets in the queue for each process
+_FOLDER_OF_SETTINGS: Final = Path("config/backtest/base.yaml")
+
+
+class Member(NamedTuple):
+    """One set, ready to run."""
+
+    number: int  # from 0
+    values: tuple[Value, ...]  # in the order of the axes
+    parameters_hash: str  # of the strategies
+    config_hash: str  # of everything beside the candles
+    cash: Money
+    params: Params
+    market: MarketParams
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """What all sets share; it travels once to every process."""
+
+    key: str  # of the sweep
+    program: str  # hash of the sources it belongs to
+    tape: Tape
+    unit: Instrument
+    compiled: bool
+    cache: Path
+
+
+class Sweep(NamedTuple):
+    """A sweep that is ready to run: every set went through the loader of the settings."""
+
+    manifest: dict[str, Any]  # what is tried on what, plain JSON values
+    axes: tuple[Axis, ...]
+    members: list[Member]
+    stretch: Stretch
+    job: Job
+
+    @property
+    def name(self) -> str:
+        """Of its folder: the same for the same sweep."""
+        return f"{self.stretch.info.name}-{self.job.key[:12]}"
+
+    @property
+    def family(self) -> str:
+        """What its sets are counted under."""
+        return trial_family(self.stretch.info)
+
+
+class Request(NamedTuple):
+    """What to try, as a person writes it."""
+
+    grids: Sequence[str] = ()
+    ranges: Sequence[str] = ()
+    random: int | None = None
+    seed: int = 0
+    data: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    days: int | None = None
+    strategies: Sequence[str] | None = None
+
+
+def prepare_sweep(
+    request: Request,
+    config: Path = _FOLDER_OF_SETTINGS,
+    environ: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+) -> Sweep:
+    """Return the sweep that `request` describes; nothing has run yet, everything has been checked.
+
+    Raises
+    ------
+    ConfigError
+        If a parameter, a value or a combination is not possible; the text names it and the reason.
+    NoCandles
+        If there are no candles for the range.
+    """
+    loader = SettingsOfSets(config, dict(os.environ if environ is None else environ))
+    settings = loader.of((), ())
+    names = chosen_strategies(settings, request.strategies)
+    axes = read_axes(request.grids, request.ranges, settings)
+    _refuse_idle(axes, names)
+    values = value_sets(axes, request.random, request.seed)
+    members = []
+    for number, given in enumerate(values):
+        members.append(_member(number, axes, loader.of(axes, given), names))
+        progress("checking", number + 1, len(values))
+    stretch = read_stretch(settings, request.data, request.start, request.end, request.days)
+    progress("features", 0, len(stretch.candles))
+    rates = fee_rates(settings, stretch.candles.closed_at)
+    tape = build_tape(stretch.candles, stretch.first, *rates, feature_settings(settings))
+    program = _program()
+    manifest = _manifest(request, axes, len(members), stretch, settings, names, program)
+    key = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    compiled = is_compiled(settings.backtest, len(tape.closed_at) * len(members))
+    job = Job(key, program, tape, instrument(settings), compiled, Path(settings.backtest.cache))
+    return Sweep(manifest, axes, members, stretch, job)
+
+
+def run_sweep(
+    sweep: Sweep,
+    folder: Path,
+    ledger: TrialLedger,
+    *,
+    resume: bool = False,
+    processes: int | None = None,
+    cluster: str | None = None,
+    progress: Progress = silent,
+) -> Finding:
+    """Run the sets that `folder` does not hold yet, and return what was found in the ledger that counts them.
+
+    Parameters
+    ----------
+    ledger
+        Counts every set that was written, also when the sweep is stopped before its end.
+    processes
+        How many to work in; None is one for each core this process may use. One works in this process itself.
+    cluster
+        Address of a dask.distributed scheduler that is to do the work instead.
+    progress
+        Told "sets" as they are written.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds another sweep, or this one and `resume` is not set; if the cluster cannot be used; if
+        a process was ended from outside.
+    """
+    if processes is not None and processes < 1:
+        raise ConfigError(f"{processes} processes cannot work", remedy="give --processes a number from 1 on")
+    with open_results(folder, sweep.manifest, resume=resume) as results:
+        progress("sets", results.count, len(sweep.members))
+        todo = sweep.members[results.count :]
+        try:
+            if todo:
+                _run(sweep, todo, results, (processes, cluster), progress)
+        finally:
+            finding = ledger.append(trials_of(sweep, read_results(folder)))
+        return finding
+
+
+def trials_of(sweep: Sweep, lines: Sequence[Mapping[str, Any]]) -> list[Trial]:
+    """Return the sets whose lines are given as trials for the ledger."""
+    closed_at = sweep.job.tape.closed_at
+    after, until = Millis(int(closed_at[0]) - BAR_15M), Millis(int(closed_at[-1]))
+    data = sweep.manifest["data_hash"]
+    return [
+        Trial(
+            TrialKind.SWEEP,
+            sweep.family,
+            sweep.members[line["set"]].parameters_hash,
+            sweep.members[line["set"]].config_hash,
+            data,
+            after,
+            until,
+            moments_in(line),
+        )
+        for line in lines
+    ]
+
+
+def moments_in(line: Mapping[str, Any]) -> Moments | None:
+    """Return the moments of a set's daily returns; None if there is no Sharpe ratio."""
+    if line["sharpe_daily"] is None:
+        return None
+    return Moments(line["days"], line["sharpe_daily"], line["skew"], line["kurtosis"])
+
+
+def _run(
+    sweep: Sweep,
+    todo: Sequence[Member],
+    results: ResultWriter,
+    where: tuple[int | None, str | None],
+    progress: Progress,
+) -> None:
+    job = _compiled_once(sweep.job, todo[0], progress)
+    with closing(_figures(job, todo, *where)) as found:
+        for member, figures in _in_order(found, todo):
+            results.append(_line(sweep.axes, member, figures))
+            progress("sets", results.count, len(sweep.members))
+
+
+def _refuse_idle(axes: Sequence[Axis], names: Sequence[str]) -> None:
+    """Refuse to vary a strategy that does not run: all of its sets would be the same."""
+    for axis in axes:
+        if axis.key[0] == "strategies" and axis.key[1] not in names:
+            raise ConfigError(
+                f"{axis.name} belongs to a strategy that does not run",
+                remedy=f"add {axis.key[1]} to --strategies, or leave the parameter out",
+            )
+
+
+def _member(number: int, axes: Sequence[Axis], settings: Settings, names: tuple[str, ...]) -> Member:
+    params, cash = chosen_params(settings, names), starting_cash(settings)
+    values = tuple(value_in(settings, axis.key) for axis in axes)
+    config_hash = run_hash(settings, cash, names, params.costs.slippage_ppm, None)
+    return Member(number, values, parameters_hash(params), config_hash, cash, params, market_params(settings))
+
+
+def _manifest(
+    request: Request,
+    axes: Sequence[Axis],
+    sets: int,
+    stretch: Stretch,
+    settings: Settings,
+    names: Sequence[str],
+    program: str,
+) -> dict[str, Any]:
+    info, candles, first = stretch
+    return {
+        "sets": sets,
+        "grids": {axis.name: axis.text for axis in axes if not axis.drawn},
+        "ranges": {axis.name: axis.text for axis in axes if axis.drawn},
+        "random": request.random,
+        "seed": request.seed if request.random is not None else None,
+        "series": info.name,
+        "source": info.source,
+        "synthetic": info.synthetic,
+        "symbol": info.symbol,
+        "from": format_jst(Millis(int(candles.closed_at[first]) - BAR_15M)),
+        "to": format_jst(Millis(int(candles.closed_at[-1]))),
+        "bars": len(candles) - first,
+        "bars_warmup": first,
+        "strategies": list(names),
+        "data_hash": candles.sha256(),
+        "config_hash": settings.hash(),
+        "program": program,
+    }
+
+
+def _program() -> str:
+    """Return the hash of the sources, numba's version included: another program is another sweep."""
+    name: str = importlib.import_module("src.backtest.compiled").cache_name()
+    return name
+
+
+def _line(axes: Sequence[Axis], member: Member, figures: SetFigures) -> dict[str, Any]:
+    names = (axis.name for axis in axes)
+    return {"set": member.number, **dict(zip(names, member.values, strict=True)), **figures._asdict()}
+
+
+# ------------------------------------------------------------------------------------------------- one set, anywhere
+
+
+class _Station:
+    """A place where sets are worked on, one after the other, over the same arrays."""
+
+    def __init__(self, job: Job, strategies: int, member: Member, progress: Progress = silent) -> None:
+        tape = frozen(job.tape)  # what travelled between processes is writable again: other types, another compilation
+        self.key = job.key
+        self._player: Player = (
+            compiled_player(tape, member.params, member.market, job.cache, progress)
+            if job.compiled
+            else interpreted_player(tape)
+        )
+        self.compiled = self._player.compiled
+        self._output = empty_output(len(tape.closed_at), strategies)
+        self._ends = day_ends(tape.closed_at)
+        self._unit = job.unit
+        self._alone = threading.Lock()  # a cluster's process may work in several threads
+
+    def measure(self, member: Member) -> SetFigures:
+        """Return the figures of one set; whatever the arrays held before is written over."""
+        with self._alone:
+            played = self._player.play(member.cash, member.params, member.market, self._output)
+            world, trades = self._player.closed(played, member.params, self._output)
+            return set_figures(member.cash, world.book.cash, self._output, trades, self._ends, self._unit)
+
+
+_here: dict[str, Any] = {}
+"""What this process works with: its job and its station, made with the first set."""
+_making: Final = threading.Lock()
+
+
+def _station_for(job: Job, member: Member) -> _Station:
+    with _making:
+        station: _Station | None = _here.get("station")
+        if station is None or station.key != job.key:
+            station = _Station(job, len(member.params.strategies), member)
+            _here["station"] = station
+        return station
+
+
+def _begin(job: Job) -> None:
+    """Prepare a process of the pool: it knows its job, leaves Ctrl-C to its parent and ends with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _here["job"] = job
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _measure_here(member: Member) -> SetFigures:
+    return _station_for(_here["job"], member).measure(member)
+
+
+def _measure_there(job: Job, member: Member) -> SetFigures | None:
+    """Return the figures of one set; None where the program is another one."""
+    return _station_for(job, member).measure(member) if job.program == _program() else None
+
+
+# ------------------------------------------------------------------------------------------------ all sets, in order
+
+
+def _compiled_once(job: Job, member: Member, progress: Progress) -> Job:
+    """Compile into the cache before many processes would, and learn whether it can be done at all."""
+    if not job.compiled:
+        return job
+    tape = frozen(job.tape)
+    player = compiled_player(tape, member.params, member.market, job.cache, progress)
+    return Job(job.key, job.program, job.tape, job.unit, player.compiled, job.cache)
+
+
+def _figures(
+    job: Job, members: Sequence[Member], processes: int | None, cluster: str | None
+) -> Generator[tuple[int, SetFigures], None, None]:
+    """Yield the sets' numbers and figures as they are finished."""
+    if cluster is not None:
+        with _cluster(cluster, job) as (executor, there, width):
+            yield from _stream(executor, lambda run, m: run.submit(_measure_there, there, m), members, width)
+        return
+    wanted = min(processes or len(os.sched_getaffinity(0)), len(members))
+    if wanted == 1:
+        station = _Station(job, len(members[0].params.strategies), members[0])
+        yield from ((member.number, station.measure(member)) for member in members)
+        return
+    pool = ProcessPoolExecutor(wanted, get_context("spawn"), _begin, (job,))
+    try:
+        yield from _stream(pool, lambda run, m: run.submit(_measure_here, m), members, wanted)
+    except BrokenExecutor as e:
+        raise ConfigError(
+            "a process of the sweep was ended from outside, perhaps for want of memory",
+            remedy="go on with --resume and fewer --processes; what was written is kept",
+        ) from e
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _stream(
+    executor: Executor,
+    submit: Callable[[Executor, Member], "Future[SetFigures | None]"],
+    members: Sequence[Member],
+    width: int,
+) -> Iterator[tuple[int, SetFigures]]:
+    """Yield figures as they come, with only a few sets in the queue at a time."""
+    waiting: dict[Future[SetFigures | None], int] = {}
+    rest = iter(members)
+    while True:
+        for member in rest:
+            waiting[submit(executor, member)] = member.number
+            if len(waiting) >= _AHEAD * width:
+                break
+        if not waiting:
+            return
+        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            number, figures = waiting.pop(future), future.result()
+            if figures is None:
+                raise _other_program()
+            yield number, figures
+
+
+def _in_order(
+    found: Iterator[tuple[int, SetFigures]], members: Sequence[Member]
+) -> Iterator[tuple[Member, SetFigures]]:
+    """Yield the sets in their order; what comes early waits."""
+    early: dict[int, SetFigures] = {}
+    rest = iter(members)
+    due = next(rest)
+    for number, figures in found:
+        early[number] = figures
+        while due.number in early:
+            yield due, early.pop(due.number)
+            following = next(rest, None)
+            if following is None:
+                return
+            due = following
+
+
+@contextmanager
+def _cluster(address: str, job: Job) -> Iterator[tuple[Executor, Any, int]]:
+    """Yield the cluster as an executor, the job on its way to every worker, and the number of its threads."""
+    try:
+        distributed = importlib.import_module("distributed")
+    except ModuleNotFoundError as e:
+        raise ConfigError(
+            "--cluster needs dask.distributed, which is not installed",
+            remedy="install it with `.venv/bin/python -m pip install 'dask[distributed]'`, here and on the cluster",
+        ) from e
+    try:
+        client = distributed.Client(address, timeout="10s", set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as e:
+        raise ConfigError(
+            f"there is no cluster at {address}: {e}", remedy="start `dask scheduler`, and give the address it prints"
+        ) from e
+    try:
+        width = sum(client.nthreads().values())
+        if not width:
+            raise ConfigError(
+                f"the cluster at {address} has no workers",
+                remedy="start `dask worker ADDRESS` in this repository's folder on each machine",
+            )
+        there = client.scatter(job, broadcast=True, hash=False)
+        yield client.get_executor(pure=False), there, width
+    except ModuleNotFoundError as e:
+        raise _other_program() from e
+    finally:
+        client.close()
+
+
+def _other_program() -> ConfigError:
+    return ConfigError(
+        "a worker of the cluster has another version of this program, or none",
+        remedy="start `dask worker ADDRESS` in a folder with the same commit and the same requirements",
+    )
