@@ -18,6 +18,8 @@ from src.core.exceptions import ConfigError, DataError, NoCandles, TraderError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from structlog.stdlib import BoundLogger
+
     from src.backtest.engine import Progress
     from src.backtest.result import BacktestResult
     from src.core.config import Settings
@@ -39,6 +41,7 @@ data = typer.Typer(help="Candles: fetch, import, check, list.", no_args_is_help=
 app.add_typer(data, name="data")
 
 
+LOG_FILE: Final = Path("logs/trader.log")
 BACKTEST_CONFIG: Final = Path("config/backtest/base.yaml")
 
 
@@ -124,6 +127,8 @@ def backtest(
         result = asyncio.run(engine.run_backtest(bounds[0], bounds[1], symbol, days=days))
     folder = out or Path(settings.backtest.output) / run_name(SystemClock().now(), result)
     write_run(result, folder)
+    kept = ("series", "from", "to", "bars", "trades", "final_balance", "data_hash", "config_hash")
+    _log(settings).info("backtest finished", run=str(folder), **{name: result.summary[name] for name in kept})
     if as_json:
         typer.echo(summary_json(result.summary), nl=False)
         return
@@ -228,7 +233,7 @@ def download(
     span = _moment(start, "--start"), _moment(end, "--end") if end else clock.now()
     utc_days(*span, clock.now())  # a wrong range is told at once, not after a second of imports
     settings = load_config(config)
-    cache = DataCache(_root(store, root, config))
+    cache, log = DataCache(_root(store, root, config)), _log(settings)
 
     async def run() -> None:
         from src.core.orchestration.wiring import bitbank_client
@@ -236,7 +241,14 @@ def download(
         async with bitbank_client(settings, clock, base_url, pace, attempts) as client:
             parts = settings.data.min_parts_4h
             pipeline = DataPipeline(client, cache, clock, instrument=instrument, timeframe=length, min_parts=parts)
+            log.info("download started", symbol=symbol, timeframe=timeframe, start=start, end=end, store=store.value)
             summary = await _download_with_bar(pipeline, *span)
+            log.info(
+                "download finished",
+                new_bars=summary.new_bars,
+                days=summary.fetched,
+                missing_days=len(summary.missing_days),
+            )
             _print_summary(summary)
             if cross_check and length == BAR_15M:
                 await _print_cross_checks(pipeline, summary)
@@ -320,6 +332,15 @@ def list_series(
         typer.echo(f"  from {info.source}")
     if damaged:
         raise typer.Exit(1)
+
+
+def _log(settings: "Settings") -> "BoundLogger":
+    """Open the program's log, as detailed as the settings say: JSON lines stamped in Japan's time."""
+    from src.core.clock import SystemClock
+    from src.core.logger import configure_logging, get_logger
+
+    configure_logging(settings.logging.level, SystemClock(), LOG_FILE)
+    return get_logger("cli")
 
 
 def _trim(settings: "Settings") -> None:
