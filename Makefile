@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check audit lock clean
+.PHONY: help demo test check audit lock bench bench-lock clean
 
 ifdef PYTHON
 export PYTHON
@@ -43,6 +43,16 @@ lock: ## Compile requirements/*.in to pinned *.txt (UPGRADE=1 takes newer versio
 	$(COMPILE) $(DEV) -o requirements/dev.txt
 	$(COMPILE) $(RESEARCH) -c requirements/dev.txt -o requirements/research.txt
 	$(COMPILE) $(LIVE) -c requirements/dev.txt -o requirements/live.txt
+
+bench: ## Time the engine and its peers in turn, about half an hour (BENCH_ARGS="--rounds 1" for less)
+	@bash scripts/setup_venv.sh research
+	$(PY) -m benchmarks.run $(BENCH_ARGS)
+
+# The peers' packages stand apart from the project's: each peer has an environment and pins of its own.
+bench-lock:
+	@bash scripts/setup_venv.sh dev
+	@for peer in vectorbt hftbacktest backtesting; do $(subst make lock,make bench-lock,$(COMPILE)) \
+		requirements/bench-$$peer.in -o requirements/bench-$$peer.txt || exit 1; done
 
 clean: ## Remove .venv and what the tools leave behind; data, logs and journals stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* coverage.xml
