@@ -163,10 +163,16 @@ class Formulas(Protocol):
 class ArrayEngine(Engine[FloatArray]):
     """Runs formulas over columns of one block, shape (n,) each."""
 
+    def __init__(self) -> None:
+        self._sound: dict[int, FloatArray] = {}  # by identity: arrays known to be finite, which most calls share
+
     def run(self, kernel: Kernel, inputs: tuple[FloatArray, ...], options: tuple[float, ...]) -> tuple[FloatArray, ...]:
         """Return the outputs over the block, NaN until defined."""
+        if all(id(x) in self._sound for x in inputs):
+            return _batch(kernel, inputs, options)
         known, first = _known(kernel, inputs)
         if not first and known[0].size:
+            self._sound.update((id(x), x) for x in inputs if x.flags.c_contiguous)
             return _batch(kernel, known, options)
         outputs = tuple(np.full(inputs[0].size, nan) for _ in range(kernel.outputs))
         if known[0].size:
@@ -176,10 +182,9 @@ class ArrayEngine(Engine[FloatArray]):
 
     def ratio(self, a: FloatArray, b: FloatArray) -> FloatArray:
         """Return a / b bar by bar, NaN where b is not above 0 and finite."""
-        out = np.full(b.size, nan)
-        with np.errstate(over="ignore"):  # infinity is found out as not finite, as in the live form
-            np.divide(a, b, out=out, where=(b > 0.0) & (b < inf))
-        return out
+        usable = (b > 0.0) & (b < inf)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinity is found out as not finite
+            return np.where(usable, a / b, nan)
 
     def where_positive(self, test: FloatArray, x: FloatArray) -> FloatArray:
         """Return x where `test` is above 0, else NaN."""
@@ -237,6 +242,7 @@ class Recording(ArrayEngine):
     """Runs formulas over the columns of a block and keeps each call as a node to go on from."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.nodes: list[Node] = []
 
     def run(self, kernel: Kernel, inputs: tuple[FloatArray, ...], options: tuple[float, ...]) -> tuple[FloatArray, ...]:

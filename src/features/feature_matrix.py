@@ -172,13 +172,16 @@ def _fill(values: FloatArray, bars: BarColumns, view: BarColumns, block: Block, 
     seen = int(np.searchsorted(view.closed_at, closed_at[-1], side="right"))
     folded = view.between(_first_opened(view, BAR_4H, anchor(block.month, SPAN_4H)), seen)
     slow = columns_4h(ArrayEngine(), array_inputs(folded, settings))
-    at = np.searchsorted(folded.closed_at, closed_at, side="right") - 1
-    slowly = np.full((len(slow), folded.closed_at.size + 1), np.nan)  # the last column: no 4-hour bar yet
-    slowly[:, :-1] = slow
-    columns = row_columns(tuple(column[block.first - start :] for column in own), tuple(slowly.take(at, axis=1)))
-    for i, column in enumerate(columns):
-        values[i] = column
-    return np.where(at >= 0, np.append(folded.closed_at, NO_VIEW)[at], NO_VIEW)
+    at = np.searchsorted(folded.closed_at, closed_at, side="right")
+    slowly = np.full((len(slow), folded.closed_at.size + 1), np.nan)  # at 0 no 4-hour bar yet
+    slowly[:, 1:] = slow
+    sources = row_columns(tuple(column[block.first - start :] for column in own), tuple(slowly))
+    for target, source in zip(values, sources, strict=True):
+        if source.base is slowly:
+            source.take(at, out=target, mode="clip")  # without a mode, numpy takes into a buffer first
+        else:
+            target[:] = source
+    return np.append(np.int64(NO_VIEW), folded.closed_at)[at]
 
 
 def _first_opened(bars: BarColumns, length: int, at: Millis) -> int:

@@ -22,14 +22,15 @@ def rank_correlation(x: FloatArray, n: int) -> FloatArray:
     out = np.full(x.size, np.nan)
     if x.size < n:
         return out
-    # s_k(t) enters the sum when t enters the window and leaves it n - k bars later; all whole numbers, exact in floats
-    steps = np.zeros(x.size)
+    # s_k(t) enters the sum when t enters the window and leaves it n - k bars later
+    steps = np.zeros(x.size, dtype=np.int32)
     for k in range(1, n):
-        signed = np.sign(x[k:] - x[:-k])
-        signed *= k
-        steps[k:] += signed
-        steps[n:] -= signed[: x.size - n]
-    out[n - 1 :] = 600.0 * np.cumsum(steps)[n - 1 :] / float(n * (n * n - 1))
+        later, earlier = x[k:], x[:-k]
+        signs = (later > earlier).view(np.int8) - (later < earlier).view(np.int8)
+        weighted = np.multiply(signs, k, dtype=np.int32)
+        steps[k:] += weighted
+        steps[n:] -= weighted[: x.size - n]
+    out[n - 1 :] = (600 * np.cumsum(steps, dtype=np.int64)[n - 1 :]) / (n * (n * n - 1))
     return out
 
 
