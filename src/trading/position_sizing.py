@@ -5,6 +5,7 @@ loss. The limits: a risk budget (fixed fraction or fractional Kelly), a volatili
 distance to a forced close, and the exchange's own bounds.
 """
 
+import math
 from typing import Final, NamedTuple
 
 from src.core.domain.market import PPM, Lots, Money, Ticks
@@ -17,6 +18,7 @@ MAX_EQUITY: Final = 10**13
 
 MAX_PRICE: Final = 10**9
 MAX_LOTS: Final = 10**5
+_FAR: Final = 1e15  # ppm; a fraction farther out is as good as infinite
 ROOT_BARS_4H_PER_YEAR: Final = 46.79743582719036  # square root of 365 x 6
 
 
@@ -62,13 +64,17 @@ def risk_fraction_ppm(state: RiskState, params: SizeParams) -> int:
     """Return the share of equity to put at risk, in ppm.
 
     Kelly's fraction is shrunk toward the starting belief: with n trades on record it counts n parts, the
-    belief `prior_trades` parts. It is never negative and never above `max_risk_ppm`.
+    belief `prior_trades` parts. It is never negative and never above `max_risk_ppm`. Losses alone count as a
+    fraction of 0, gains alone as nothing measured.
     """
     if not params.kelly:
         return params.risk_ppm
     measured = kelly_fraction(state) * params.kelly_multiple * PPM
-    if not -1e15 < measured < 1e15:  # NaN: nothing measured yet
+    if state.lost > 0.0 and not state.gained > 0.0:
+        measured = 0.0
+    if math.isnan(measured):  # no result at all, or gains alone
         return params.risk_ppm
+    measured = max(-_FAR, min(measured, _FAR))
     belief = params.prior_trades
     shrunk = (state.trades * measured + belief * params.risk_ppm) / (state.trades + belief)
     return int(max(0.0, min(shrunk, float(params.max_risk_ppm))))

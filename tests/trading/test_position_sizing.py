@@ -192,7 +192,24 @@ def test_kelly_is_the_growth_optimum_of_a_bet_with_two_outcomes(p, gain, loss):
 @pytest.mark.parametrize("state", [NO_RECORD, record(5.0, 5.0, 5.0, 0.0), record(5.0, 0.0, 0.0, 5.0)])
 def test_kelly_is_unknown_until_there_is_a_gain_and_a_loss(state):
     assert math.isnan(kelly_fraction(state))
+
+
+@pytest.mark.parametrize("state", [NO_RECORD, record(5.0, 5.0, 5.0, 0.0), record(3.0, 0.0, 0.0, 0.0)])
+def test_without_a_loss_the_starting_belief_stands(state):
     assert risk_fraction_ppm(state, SizeParams(risk_ppm=4_321)) == 4_321
+
+
+def test_losses_alone_wear_the_starting_belief_down():
+    worn = [risk_fraction_ppm(record(n, 0.0, 0.0, n), SizeParams(risk_ppm=5_000)) for n in (1.0, 10.0, 30.0, 200.0)]
+    assert worn == [4_838, 3_750, 2_500, 652]
+
+
+def test_a_gain_next_to_nothing_is_no_reason_to_risk_more():
+    assert risk_fraction_ppm(record(200.0, 1.0, 1e-15, 199.0), SizeParams()) == 0
+
+
+def test_a_loss_next_to_nothing_is_bounded_by_the_ceiling():
+    assert risk_fraction_ppm(record(200.0, 199.0, 199.0, 1e-300), SizeParams(max_risk_ppm=7_000)) == 7_000
 
 
 def test_without_kelly_the_fraction_is_fixed():
