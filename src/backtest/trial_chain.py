@@ -21,6 +21,8 @@ GENESIS: Final = "0" * 64
 
 _BREAK: Final = "break"
 _VERSION: Final = 1
+_NOT_OURS: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+"""What reading an object raises that is not one of those written here."""
 
 
 class TrialKind(Enum):
@@ -48,7 +50,7 @@ class Trial(NamedTuple):
     def key(self) -> bytes:
         """What makes two trials the same one, as a hash: a ledger may hold very many."""
         same = f"{self.data_hash} {self.config_hash} {self.parameters_hash} {self.from_ms} {self.to_ms} {self.family}"
-        return hashlib.blake2b(same.encode(), digest_size=16).digest()
+        return hashlib.blake2b(same.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 class Tally(NamedTuple):
@@ -185,7 +187,7 @@ def _break(values: Mapping[str, Any] | None) -> _Resumed | None:
         return None
     try:
         found = _Resumed(int(values["n"]), str(values["prev"]), _tallies(values["families"]), _breaks(values["breaks"]))
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except _NOT_OURS:
         return None
     return found if found.line > 0 else None
 
@@ -193,7 +195,7 @@ def _break(values: Mapping[str, Any] | None) -> _Resumed | None:
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
         values = json.loads(line)
-    except ValueError:  # also bytes that are no text
+    except (ValueError, RecursionError):  # also bytes that are no text, and brackets without end
         return None
     return values if isinstance(values, dict) else None
 
@@ -201,7 +203,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
 def _trial(values: Mapping[str, Any] | None) -> Trial | None:
     try:
         return None if values is None or values.get("kind") == _BREAK else _trial_of(values)
-    except (KeyError, TypeError, ValueError):
+    except _NOT_OURS:
         return None
 
 
@@ -283,9 +285,9 @@ def anchor_text(anchor: Anchor) -> bytes:
 def read_anchor(text: bytes) -> Anchor | None:
     """Return the anchor that `text` holds; None if it is not one, or not as it was written."""
     values = _object(text)
-    if values is None or values.pop("check", None) != sha256(_encoded(values)) or values.get("version") != _VERSION:
-        return None
     try:
+        if values is None or values.pop("check", None) != sha256(_encoded(values)) or values["version"] != _VERSION:
+            return None
         return Anchor(
             int(values["length"]),
             str(values["head"]),
@@ -293,7 +295,7 @@ def read_anchor(text: bytes) -> Anchor | None:
             _tallies(values["families"]),
             _breaks(values["breaks"]),
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except _NOT_OURS:
         return None
 
 

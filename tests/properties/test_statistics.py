@@ -147,3 +147,17 @@ def test_any_json_is_read_as_what_it_is_and_never_crashes(values, kind):
     if isinstance(values, dict):
         values["kind"] = kind
     read_chain(json.dumps(values).encode() + b"\n")
+
+
+@pytest.mark.parametrize(
+    "number", ["1e999", "-Infinity", "NaN", "9" * 400, "9" * 5000, "true", '"\\ud800"', "[" * 10**5]
+)
+@pytest.mark.parametrize("key", ["n", "sharpe", "observations", "family", "from_ms", "families"])
+@pytest.mark.parametrize("kind", ["sweep", "break"])
+def test_no_hostile_number_breaks_the_reading(number, key, kind):
+    trial = Trial(TrialKind.SWEEP, "a", "b", "c", "d", Millis(1), Millis(2), Moments(9, 0.1, 0.0, 3.0))
+    values = json.loads(trial_line(trial, 1, "0" * 64, Millis(1)))
+    values |= {"kind": kind, "families": {}, "breaks": [], key: "HERE"}
+    text = json.dumps(values).replace('"HERE"', number).encode()
+    assert read_chain(text + b"\n").trials <= 1
+    assert read_anchor(text) is None
