@@ -39,6 +39,8 @@ app = typer.Typer(
 )
 data = typer.Typer(help="Candles: fetch, import, check, list.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data, name="data")
+suspicion = typer.Typer(help="Checks of the program against itself.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(suspicion, name="check")
 
 
 LOG_FILE: Final = Path("logs/trader.log")
@@ -205,6 +207,32 @@ def sweep(
     typer.echo(str(folder))
 
 
+@suspicion.command()
+def lookahead(
+    data: Annotated[str | None, typer.Option(help="A stored series, a candle file, or `sample`.")] = None,
+    bars: Annotated[int | None, typer.Option(help="Only the last N bars, and 160 days before them.", min=2)] = None,
+    strategies: Annotated[str | None, typer.Option(help="Only these, with commas between them.")] = None,
+    cuts: Annotated[int, typer.Option(help="At how many places the future is hidden.", min=1)] = 24,
+    seed: Annotated[int, typer.Option(help="Of the places.", min=0)] = 0,
+    config: ConfigOption = BACKTEST_CONFIG,
+) -> None:
+    """Hide the future, then make it absurd: no row and no decision before it may change."""
+    _suspect("lookahead", data, bars, strategies, cuts, seed, config)
+
+
+@suspicion.command()
+def warmup(
+    data: Annotated[str | None, typer.Option(help="A stored series, a candle file, or `sample`.")] = None,
+    bars: Annotated[int | None, typer.Option(help="Only the last N bars, and 160 days before them.", min=2)] = None,
+    strategies: Annotated[str | None, typer.Option(help="Only these, with commas between them.")] = None,
+    beginnings: Annotated[int, typer.Option(help="At how many later bars the history begins.", min=1)] = 24,
+    seed: Annotated[int, typer.Option(help="Of the places.", min=0)] = 0,
+    config: ConfigOption = BACKTEST_CONFIG,
+) -> None:
+    """Let the history begin later: no warm row and no decision on one may change."""
+    _suspect("warmup", data, bars, strategies, beginnings, seed, config)
+
+
 @data.command()
 def download(
     start: Annotated[str, typer.Option(help="First moment: 2024-01-01 or 2024-01-01T09:00 (JST), or with an offset.")],
@@ -361,6 +389,25 @@ def _progress_bar(silent: bool) -> "Iterator[Progress]":
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=silent) as bar:
         task = bar.add_task("candles", total=None)
         yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)
+
+
+def _suspect(
+    check: str, data: str | None, bars: int | None, strategies: str | None, places: int, seed: int, config: Path
+) -> None:
+    from rich.console import Console
+
+    from src.backtest.suspicion import examine
+    from src.backtest.suspicion_report import suspicion_report
+    from src.core.config import load_config
+
+    settings = load_config(config)
+    with _stages() as progress:
+        found = examine(
+            check, settings, data, bars=bars, strategies=_names(strategies), places=places, seed=seed, progress=progress
+        )
+    Console().print(suspicion_report(found, check, settings.language))
+    if found.differences:
+        raise typer.Exit(1)
 
 
 @contextmanager

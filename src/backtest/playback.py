@@ -51,14 +51,30 @@ class Player:
     _read: Tape  # the tape as this fold reads it
     _fold: Fold
 
+    def over(self, tape: Tape) -> "Player":
+        """Return the player of another tape."""
+        return Player(tape, self.compiled, tape if self.compiled else as_lists(tape), self._fold)
+
     def play(
-        self, cash: Money, params: Params, market: MarketParams, output: Output, progress: Progress = silent
+        self,
+        cash: Money,
+        params: Params,
+        market: MarketParams,
+        output: Output,
+        progress: Progress = silent,
+        end: int | None = None,
     ) -> Played:
         """Run every bar of the tape; `output` needs the tape's length and is written at the same positions.
 
         What is still open at the last bar is not closed: see `closed`.
+
+        Parameters
+        ----------
+        end
+            Bars to run, for who wants to see only the first; None runs all.
         """
-        bars, chunk = len(self.tape.closed_at), CHUNK_COMPILED if self.compiled else CHUNK_INTERPRETED
+        bars = len(self.tape.closed_at) if end is None else end
+        chunk = CHUNK_COMPILED if self.compiled else CHUNK_INTERPRETED
         world, count = fresh_world(cash), 0
         for done in range(0, bars, chunk):
             stop = min(done + chunk, bars)

@@ -106,7 +106,7 @@ def best_table(lines: Sequence[Line], by: str, top: int, language: str) -> Table
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
     table.add_column("#", justify="right")
     table.add_column(_PARAMETERS[language], style="cyan", overflow="fold", min_width=22)
-    figures = [*_ALWAYS, *([by] if by not in _ALWAYS else [])]
+    figures = _ALWAYS if by in _ALWAYS else (*_ALWAYS[1:], by)
     for name in figures:
         table.add_column(_HEADS[name][word], justify="right", no_wrap=True, style="bold" if name == by else "")
     names = _short_names(lines[0])
