@@ -27,6 +27,14 @@ def test_without_costs_only_the_price_moves_are_left(run):
     assert at_costs(run.trades, 0).net == cost_split(run.trades).before
 
 
+def test_half_of_an_odd_cost_is_rounded_against_the_trader(run):
+    trades = run.trades
+    nothing, one = np.zeros(len(trades), np.int64), np.ones(len(trades), np.int64)
+    odd = replace(trades, fee=one, interest=nothing, slippage=nothing, net=nothing)
+    assert at_costs(odd, 50).net == 0  # all of the unit is kept as cost
+    assert at_costs(odd, 0).net == len(trades)
+
+
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_dearer_is_never_better(run, one, two):
     low, high = sorted((one, two))

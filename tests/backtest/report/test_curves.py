@@ -79,3 +79,10 @@ def test_weeks_begin_on_monday_in_japan_and_count_every_bar(run):
     assert datetime.fromtimestamp(int(found.starts[0]) / 1000, JST).weekday() == 0
     assert found.starts[0] < run.candles.closed_at[0] <= found.starts[1] + BAR_15M
     assert found.counts.sum(axis=0).tolist() == [run.summary["reasons"][name] for name in run.decisions.reasons]
+
+
+def test_the_bar_that_closes_as_monday_begins_belongs_to_the_week_before():
+    closed_at = np.array([jst(2023, 1, 2), jst(2023, 1, 2, 0, 15)])  # a Monday
+    found = weeks(closed_at, np.array([0, 0]), 1)
+    assert found.starts.tolist() == [jst(2022, 12, 26), jst(2023, 1, 2)]
+    assert found.counts.tolist() == [[1], [1]]
