@@ -1,15 +1,15 @@
 """Errors, grouped by what the caller does next. Each says what happened and what to do about it.
 
-    TraderError
-    ├── ConfigError        a person changes a setting or a command, then starts again
-    ├── DataError          a person repairs or fetches data, then starts again
-    │   ├── BadCandles     the given file or reply breaks a rule of candles; nothing was stored
-    │   ├── NoCandles      there are no stored candles for what was asked
-    │   └── StoreDamaged   the store on disk is not what was written to it
-    ├── Retryable          a read did not work out; reading again later may
-    ├── OutcomeUnknown     something was sent and the answer is uncertain: read back, never resend
-    ├── SkipBar            no new entry on this bar, because …; protective orders stay
-    └── HaltTrading        no new risk until a person has looked
+TraderError
+├── ConfigError        a person changes a setting or a command, then starts again
+├── DataError          a person repairs or fetches data, then starts again
+│   ├── BadCandles     the given file or reply breaks a rule of candles; nothing was stored
+│   ├── NoCandles      there are no stored candles for what was asked
+│   └── StoreDamaged   the store on disk is not what was written to it
+├── Retryable          a read did not work out; reading again later may
+├── OutcomeUnknown     something was sent and the answer is uncertain: read back, never resend
+├── SkipBar            no new entry on this bar, because …; protective orders stay
+└── HaltTrading        no new risk until a person has looked
 """
 
 
