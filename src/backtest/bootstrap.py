@@ -112,8 +112,7 @@ def positions(n: int, block: float, count: int, random: np.random.Generator) -> 
     """Return `count` resamples of `n` positions, shape (count, n): blocks of geometric length, wrapped at the end."""
     step = np.arange(n)
     starts = random.random((count, n)) < 1 / block
-    starts[:, 0] = True
-    began = np.maximum.accumulate(np.where(starts, step, 0), axis=1)  # where the block of each position began
+    began = np.maximum.accumulate(np.where(starts, step, 0), axis=1)  # where the block of each entry began
     origin = np.take_along_axis(random.integers(0, n, (count, n)), began, axis=1)
     found: Indices = (origin + step - began) % n
     return found

@@ -152,6 +152,10 @@ def _english(v: Verdict) -> list[str]:
 
 
 def _english_needs(v: Verdict) -> list[str]:
+    if v.evidence is Evidence.LOSS and v.more_trades == 0 and v.more_days != 0:
+        return ["That is the result per trade, in planned risks; the account's daily result cannot be told from zero."]
+    if v.evidence is Evidence.LOSS and v.more_trades != 0 and v.more_days == 0:
+        return ["That is the account's daily result; the result per trade cannot be told from zero."]
     if v.evidence is not Evidence.NO_EVIDENCE:
         return []
     if v.more_trades == 0 and v.more_days:
@@ -172,7 +176,7 @@ def _english_trials(v: Verdict) -> list[str]:
     return [
         (
             f"{runs} been counted on these data; the confidence that this one has any edge, luck of choice taken out, "
-            f"is {_percent(v.deflated_sharpe)} (deflated Sharpe ratio; {CONVINCING:.0%} would convince)."
+            f"is {_percent(v.deflated_sharpe)} (deflated Sharpe ratio; {_percent(CONVINCING)} would convince)."
         )
     ]
 
@@ -193,6 +197,10 @@ def _japanese(v: Verdict) -> list[str]:
 
 
 def _japanese_needs(v: Verdict) -> list[str]:
+    if v.evidence is Evidence.LOSS and v.more_trades == 0 and v.more_days != 0:
+        return ["これは取引ごとの成績(R)についてです。口座の日次損益はゼロと区別できません。"]
+    if v.evidence is Evidence.LOSS and v.more_trades != 0 and v.more_days == 0:
+        return ["これは口座の日次損益についてです。取引ごとの成績(R)はゼロと区別できません。"]
     if v.evidence is not Evidence.NO_EVIDENCE:
         return []
     if v.more_trades == 0 and v.more_days:
@@ -212,7 +220,7 @@ def _japanese_trials(v: Verdict) -> list[str]:
     return [
         (
             f"このデータで数えた試行は{v.tried:,}通り。選び直しの運を除くと、優位性があるという信頼度は"
-            f"{_percent(v.deflated_sharpe)}です(デフレーテッド・シャープレシオ。目安は{CONVINCING:.0%}以上)。"
+            f"{_percent(v.deflated_sharpe)}です(デフレーテッド・シャープレシオ。目安は{_percent(CONVINCING)}以上)。"
         )
     ]
 
@@ -220,7 +228,7 @@ def _japanese_trials(v: Verdict) -> list[str]:
 def _percent(share: float) -> str:
     """Return a probability without rounding it up to certainty or over the threshold."""
     shown = math.floor(1000 * share) / 10
-    return "< 0.1 %" if shown == 0 else f"{shown:.1f} %"
+    return "< 0.1 %" if shown == 0 else f"{shown:g} %"
 
 
 def _rounded(number: int) -> int:

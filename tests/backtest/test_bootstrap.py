@@ -136,6 +136,11 @@ def test_blocks_are_neighbours_of_the_mean_length_asked_for():
     assert counts.std() / counts.mean() < 0.25  # every day is as likely as any other
 
 
+def test_single_draws_are_equally_likely_for_every_day():
+    counts = np.bincount(positions(50, 1.0, 2_000, np.random.default_rng(1)).ravel(), minlength=50)
+    assert counts == pytest.approx(2_000, rel=0.1)
+
+
 def test_the_same_seed_draws_the_same_and_another_seed_does_not():
     first, again, other = (np.concatenate(list(draw(100, 3.0, seed, 300))) for seed in (5, 5, 6))
     assert np.array_equal(first, again)

@@ -180,6 +180,6 @@ def test_a_strategy_that_bleeds_is_told_so():
 def test_a_year_of_bars_is_judged_in_under_one_and_a_half_seconds():
     run = bar_record(np.random.default_rng(7).normal(1, 0.0005, 35_040), trades=600)
     assess(run, None)
-    began = time.perf_counter()
+    began = time.process_time()
     assess(run, Trials(100, 0.002))
-    assert time.perf_counter() - began < 1.5
+    assert time.process_time() - began < 1.5

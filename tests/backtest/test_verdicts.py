@@ -92,6 +92,15 @@ def test_every_verdict_reads_in_both_languages_and_alike(evidence, tried, deflat
     assert [n.rstrip(".,") for n in numbers[0]] == [n.rstrip(".,") for n in numbers[1]]
 
 
+@pytest.mark.parametrize(
+    ("trades", "days", "said"), [(0, 900, "per trade, in"), (40, 0, "account's daily"), (0, 0, None)]
+)
+def test_a_loss_says_which_of_the_two_figures_shows_it(trades, days, said):
+    sentences = text(verdict(Evidence.LOSS, more_trades=trades, more_days=days), "en")
+    assert (said is not None) == (len(sentences) == 3)
+    assert said is None or said in sentences[1]
+
+
 def test_the_threshold_is_not_reached_by_rounding():
     assert "94.9 %" in " ".join(text(verdict(Evidence.LUCK, deflated_sharpe=0.9499), "en"))
 
