@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +48,7 @@ from src.backtest.tape import build_tape  # noqa: E402
 from src.core.domain.candles import Candles  # noqa: E402
 from src.core.domain.market import BTC_JPY, PPM, Money  # noqa: E402
 from src.features.bars import FeatureSettings  # noqa: E402
-from src.features.engine import ArrayEngine, before  # noqa: E402
+from src.features.engine import ArrayEngine  # noqa: E402
 from src.features.row import COLUMNS, Quality  # noqa: E402
 from src.strategies.base.strategy_manager import VoteParams  # noqa: E402
 from src.trading.anomaly_detector import GateParams  # noqa: E402
@@ -142,11 +143,12 @@ class Engine:
         tape = tape._replace(rows=columns.T)
         output, found = empty_output(len(tape.closed_at), 1), []
         fast, fast_before, slow = (COLUMNS.index(name) for name in ("ema_20", "ema_20_before", "ema_50"))
-        for one in chosen:
-            columns[fast], columns[slow] = averages[one.fast][1:], averages[one.slow][1:]
-            columns[fast_before] = before(averages[one.fast])[1:]
-            trades, output = self.run(tape, one, output)
-            found.append((trades, int(output.equity[-1]), max_drawdown(output.equity)))
+        for pair, members in groupby(chosen, key=lambda one: one[:2]):
+            columns[fast], columns[slow] = (averages[length][1:] for length in pair)
+            columns[fast_before] = averages[pair[0]][:-1]
+            for one in members:
+                trades, output = self.run(tape, one, output)
+                found.append((trades, int(output.equity[-1]), max_drawdown(output.equity)))
         return found
 
 
