@@ -19,6 +19,7 @@ ROLLING_DAYS: Final = 60
 _WEEK: Final = 7 * DAY
 _MONDAY: Final = 3 * DAY  # 1970-01-01 was a Thursday
 _MOST_BINS: Final = 40
+_LEAST_WIDTH: Final = 1e-9  # of a bin: smaller differences are noise of the arithmetic
 
 
 class Month(NamedTuple):
@@ -92,7 +93,7 @@ def histogram(values: Floats, bins: int = _MOST_BINS) -> Histogram:
     if not len(values):
         return Histogram(np.empty(0), np.empty(0, np.int64))
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
-    width = round_up((high - low) / bins) if high > low else 1.0
+    width = round_up(max((high - low) / bins, _LEAST_WIDTH)) if high > low else 1.0
     first, last = math.floor(low / width), math.floor(high / width) + 1
     edges: Floats = np.arange(first, last + 1) * np.float64(width)
     places = np.clip(np.floor(values / width).astype(np.int64) - first, 0, last - first - 1)
