@@ -32,8 +32,8 @@ class Drawdowns(NamedTuple):
     longest: Drawdown | None
     average_depth: float | None
     average_duration_ms: float | None
-    underwater_share: float | None  # of marks below an earlier one
-    current_depth: float | None  # at the end
+    underwater_share: float  # of marks below an earlier one
+    current_depth: float  # at the end
     ulcer_index: float | None
     serenity: float | None
 
@@ -44,7 +44,7 @@ def drawdowns(at: Ints, marks: Ints, days: Daily, yearly: float | None) -> Drawd
     Parameters
     ----------
     at, marks
-        Shape (n,): ms UTC, and marked equity above 0, its start included.
+        Shape (n,), n at least 1: ms UTC, and marked equity, its start included and above 0.
     days
         The same record by days; the ulcer index and serenity are daily figures.
     yearly
@@ -52,8 +52,6 @@ def drawdowns(at: Ints, marks: Ints, days: Daily, yearly: float | None) -> Drawd
     """
     falls = episodes(at, marks)
     ulcer = ulcer_index(days)
-    if not len(marks):
-        return Drawdowns(0, None, None, None, None, None, None, None, None)
     peak = np.maximum.accumulate(marks)
     return Drawdowns(
         len(falls),
@@ -69,9 +67,7 @@ def drawdowns(at: Ints, marks: Ints, days: Daily, yearly: float | None) -> Drawd
 
 
 def episodes(at: Ints, marks: Ints) -> list[Drawdown]:
-    """Return each fall from a high, in order of time; marks above 0."""
-    if not len(marks):
-        return []
+    """Return each fall from a high, in order of time; the first mark is above 0."""
     peak = np.maximum.accumulate(marks)
     under = np.concatenate(([False], marks < peak, [False]))
     begins = np.flatnonzero(under[1:] & ~under[:-1])  # first mark under water

@@ -38,7 +38,6 @@ from src.core.protocols import Clock
 LEDGER_FILE: Final = "trials.jsonl"
 ANCHOR_FILE: Final = "trials.anchor.json"
 _LOCK_FILE: Final = ".trials.lock"
-_WAIT_S: Final = 30.0
 _STEP_S: Final = 0.02
 
 
@@ -99,11 +98,14 @@ class TrialLedger:
         Says when a trial was counted.
     anchor
         File of the anchor; kept in another place, it also survives the loss of the folder. None: in the folder.
+    wait_s
+        How long to wait for another process that reads or appends. An append takes well under a second.
     """
 
-    def __init__(self, folder: Path, clock: Clock, anchor: Path | None = None) -> None:
+    def __init__(self, folder: Path, clock: Clock, anchor: Path | None = None, wait_s: float = 30.0) -> None:
         self._folder = folder
         self._clock = clock
+        self._wait_s = wait_s
         self._ledger = folder / LEDGER_FILE
         self._anchor = anchor if anchor is not None else folder / ANCHOR_FILE
 
@@ -117,7 +119,7 @@ class TrialLedger:
         OSError
             If the disk refuses. What had been counted stays counted.
         DataError
-            If another process holds the ledger for over 30 seconds.
+            If another process holds the ledger for over `wait_s` seconds.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._locked(fcntl.LOCK_EX):
@@ -177,7 +179,7 @@ class TrialLedger:
     def _locked(self, how: int) -> Iterator[None]:
         """Hold the ledger's lock; the system gives it back when the process ends, however it ends."""
         with (self._folder / _LOCK_FILE).open("a") as file:
-            for _ in range(round(_WAIT_S / _STEP_S)):
+            for _ in range(max(1, round(self._wait_s / _STEP_S))):
                 try:
                     fcntl.flock(file, how | fcntl.LOCK_NB)
                     break
@@ -185,7 +187,7 @@ class TrialLedger:
                     time.sleep(_STEP_S)
             else:
                 raise DataError(
-                    f"another process has held {self._ledger} for over {_WAIT_S:g} s",
+                    f"another process has held {self._ledger} for over {self._wait_s:g} s",
                     remedy="wait until it has finished, or end it, then repeat the command; what is counted is safe",
                 )
             yield

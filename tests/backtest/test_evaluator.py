@@ -72,6 +72,15 @@ def test_the_cost_of_closing_the_last_position_is_part_of_the_last_day():
     assert assess(run, None).balance.max_drawdown_pct == pytest.approx(100 * 500_000 / (INITIAL + 3_000_000))
 
 
+def test_the_period_tells_days_without_bars_and_days_without_a_result_apart():
+    marks = np.array([INITIAL, INITIAL + 1_000_000, INITIAL + 1_000_000])
+    found = assess(record(NEW_YEAR + DAY * np.array([1, 4, 5]), marks, [made_trade(1_000_000)]), None).period
+    assert (found.days_counted, found.days_without_bars, found.days_active) == (5, 2, 1)
+    assert found.bars == 3
+    assert found.from_ms == NEW_YEAR + DAY - BAR_15M
+    assert found.trades_a_day == pytest.approx(1 / (4 + 1 / 96))
+
+
 def test_a_run_that_holds_the_coin_is_its_own_benchmark():
     growth = noise(3, 200, spread=0.03)
     run = daily_record(growth, prices=np.rint(4_000_000 * np.cumprod(growth)))

@@ -1,5 +1,6 @@
 """The trial ledger: what is counted, and that nobody resets it quietly."""
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -17,6 +18,7 @@ from src.backtest.trial_chain import Trial, TrialKind, anchor_text, read_anchor,
 from src.backtest.trial_ledger import ANCHOR_FILE, HARMLESS, LEDGER_FILE, LedgerState, TrialLedger
 from src.core.clock import ManualClock
 from src.core.domain.time import Millis
+from src.core.exceptions import DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = Millis(1_700_000_000_000)
@@ -284,6 +286,27 @@ def test_an_anchor_that_is_lost_or_edited_is_found_and_the_ledger_goes_on_in_pla
     assert found.trials == 6
 
 
+def test_a_ledger_lost_together_with_its_anchors_sense_starts_again_and_says_so(ledger, folder):
+    ledger.append([made_trial(k) for k in range(4)])
+    (folder / ANCHOR_FILE).write_bytes(b"nothing")
+    delete_the_file(folder)
+    assert ledger.verify().state is LedgerState.ANCHOR_DAMAGED
+    ledger.append([made_trial(1)])
+    found = ledger.verify()
+    assert found.state is LedgerState.WHOLE
+    assert [b.finding for b in found.breaks] == ["anchor_damaged"]
+    assert not found.harmless
+
+
+def test_appending_nothing_writes_nothing(ledger, folder):
+    ledger.append([])
+    assert not (folder / LEDGER_FILE).exists()
+    ledger.append([made_trial(1)])
+    before = (folder / LEDGER_FILE).read_bytes()
+    ledger.append([])
+    assert (folder / LEDGER_FILE).read_bytes() == before
+
+
 def test_an_anchor_of_another_ledger_does_not_fit(ledger, folder, tmp_path):
     ledger.append([made_trial(k) for k in range(4)])
     other = TrialLedger(tmp_path / "other", ManualClock(NOW))
@@ -384,6 +407,19 @@ def test_a_process_killed_at_any_moment_leaves_a_ledger_that_goes_on(ledger, fol
     ledger.append([made_trial(10**6)])
     assert ledger.verify().state is LedgerState.WHOLE
     assert ledger.verify().harmless
+
+
+def test_a_ledger_that_another_holds_is_waited_for_and_then_said_to_be_held(ledger, folder):
+    ledger.append([made_trial(1)])
+    hasty = TrialLedger(folder, ManualClock(NOW), wait_s=0.05)
+    with (folder / ".trials.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(DataError, match=r"has held .* for over 0\.05 s"):
+            hasty.append([made_trial(2)])
+        with pytest.raises(DataError):
+            hasty.summary()
+    hasty.append([made_trial(2)])
+    assert ledger.summary().tried == 2
 
 
 def _append_some(folder: Path, first: int) -> None:
