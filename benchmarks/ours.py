@@ -43,7 +43,7 @@ import numba  # noqa: E402 - the project's imports are part of what is timed
 from benchmarks import ema_cross  # noqa: E402
 from src.backtest.compiled import compiled  # noqa: E402
 from src.backtest.evaluator import max_drawdown  # noqa: E402
-from src.backtest.fold import TRADE_FIELDS, MarketParams, Output, Tape, empty_output, fold, fresh_world  # noqa: E402
+from src.backtest.fold import TRADE_FIELDS, MarketParams, Output, Tape, brief_output, empty_output, fold, fresh_world  # noqa: E402
 from src.backtest.tape import build_tape  # noqa: E402
 from src.core.domain.candles import Candles  # noqa: E402
 from src.core.domain.market import BTC_JPY, PPM, Money  # noqa: E402
@@ -141,7 +141,7 @@ class Engine:
     ) -> list[tuple[int, int, float]]:
         columns = np.array(tape.rows.T)  # a copy of this worker's own
         tape = tape._replace(rows=columns.T)
-        output, found = empty_output(len(tape.closed_at), 1), []
+        output, found = brief_output(len(tape.closed_at), 1), []
         fast, fast_before, slow = (COLUMNS.index(name) for name in ("ema_20", "ema_20_before", "ema_50"))
         for pair, members in groupby(chosen, key=lambda one: one[:2]):
             columns[fast], columns[slow] = (averages[length][1:] for length in pair)

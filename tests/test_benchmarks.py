@@ -21,7 +21,7 @@ from benchmarks.work import (
     parameter_sets,
     reference_path,
 )
-from src.backtest.fold import fold
+from src.backtest.fold import brief_output, fold
 from src.core.domain.market import BTC_JPY
 
 BARS = 6_000
@@ -130,3 +130,13 @@ def test_our_engine_makes_the_judge_s_trades_and_loses_what_its_stricter_targets
     assert slipped > 1_000
     balance = ran.output.equity[-1] * float(BTC_JPY.money_unit)
     assert balance == pytest.approx(equity[-1] - slipped, abs=0.2 * len(deals))  # JPY; ours counts in whole ticks
+
+
+def test_a_brief_run_keeps_the_trades_and_the_account_of_a_full_one(market):
+    engine = ours.Engine(BARS, fold)
+    tape = engine.tape()
+    full, brief = engine.run(tape), engine.run(tape, output=brief_output(BARS, 1))
+    assert brief.trades == full.trades
+    for name in ("trades", "equity", "position", "halted"):
+        assert getattr(brief.output, name).tobytes() == getattr(full.output, name).tobytes()
+    assert brief.output.reason.size == 0

@@ -279,7 +279,12 @@ def schedule(world: World, state: State, decision: Decision, bar: Bar, market: M
 
 
 def write_decision(out: Output, i: int, decision: Decision, account: Account, state: State) -> None:
-    """Write the line of bar `i`."""
+    """Write the line of bar `i`; of a brief output, only what the account was."""
+    out.halted[i] = 1 if state.risk.halted else 0
+    out.equity[i] = account.equity
+    out.position[i] = account.lots * account.side
+    if len(out.reason) == 0:
+        return
     verdict = decision.verdict
     out.reason[i] = decision.reason
     out.exit_reason[i] = decision.exit_reason
@@ -292,9 +297,6 @@ def write_decision(out: Output, i: int, decision: Decision, account: Account, st
     out.confidence[i] = decision.vote.confidence
     for k in range(len(decision.signals)):
         out.votes[i, k] = decision.signals[k].side * decision.signals[k].strength
-    out.halted[i] = 1 if state.risk.halted else 0
-    out.equity[i] = account.equity
-    out.position[i] = account.lots * account.side
 
 
 def write_trade(trades: Ints, k: int, trade: Trade) -> None:
@@ -359,4 +361,15 @@ def empty_output(bars: int, strategies: int) -> Output:
         equity=np.zeros(bars, np.int64),
         position=np.zeros(bars, np.int64),
         trades=np.zeros((bars + 1, len(TRADE_FIELDS)), np.int64),
+    )
+
+
+def brief_output(bars: int, strategies: int) -> Output:
+    """Return arrays for a run of which only trades, equity, position and halts are kept: a member of a sweep.
+
+    The arrays of what was decided are empty; those that are kept hold what `empty_output` would.
+    """
+    kept = empty_output(bars, strategies)
+    return empty_output(0, strategies)._replace(
+        halted=kept.halted, equity=kept.equity, position=kept.position, trades=kept.trades
     )
