@@ -22,6 +22,7 @@ from src.core.config.document import Layer, plain_value
 from src.core.config.finding import Key, Place, suggestion
 from src.core.config.layers import environment_layer, merged, read_layers, refuse_secrets
 from src.core.config.schema import field_of, names_beside, unit_of
+from src.core.config.settings import Section
 from src.core.config.units import written
 from src.core.config.validation import validated
 from src.core.exceptions import ConfigError
@@ -175,7 +176,7 @@ def value_in(settings: Settings, key: Key) -> Value:
     """Return the value that stands at `key`."""
     found: Any = settings
     for name in key:
-        found = found[name] if not hasattr(found, "model_fields") else getattr(found, name)
+        found = getattr(found, name) if isinstance(found, Section) else found[name]
     return found  # type: ignore[no-any-return]  # the key led through the models
 
 

@@ -1,0 +1,200 @@
+"""The sweep: same bytes whatever the processes, the kills and the compiler; every set counted."""
+
+import asyncio
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from src.backtest import BacktestEngine
+from src.backtest.sweep import Request, Sweep, prepare_sweep, run_sweep
+from src.backtest.sweep_store import RESULTS, UNFINISHED, read_results
+from src.backtest.trial_ledger import TrialLedger
+from src.core.clock import ManualClock
+from src.core.config import load_config
+from src.core.domain.time import Millis
+from src.core.exceptions import ConfigError, DataError, StoreDamaged
+
+CONFIG = Path(__file__).resolve().parents[2] / "config/backtest/base.yaml"
+FEBRUARY = datetime(2021, 2, 1), datetime(2021, 2, 11)
+REQUEST = Request(
+    grids=("atr_based.stop=0.5,1.0,2.0", "sizing.risk_per_trade=0.0025,0.005"),
+    data="sample",
+    start=FEBRUARY[0],
+    end=FEBRUARY[1],
+)
+INTERPRETED = {"TRADER__BACKTEST__COMPILE": "never"}
+
+
+def prepared(request: Request = REQUEST, **environ: str) -> Sweep:
+    return prepare_sweep(request, CONFIG, {**INTERPRETED, **environ})
+
+
+def ledger_in(folder: Path) -> TrialLedger:
+    return TrialLedger(folder / "trials", ManualClock(Millis(1_700_000_000_000)))
+
+
+@pytest.fixture(scope="module")
+def sweep() -> Sweep:
+    return prepared()
+
+
+@pytest.fixture(scope="module")
+def whole(sweep: Sweep, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The results of an undisturbed sweep in one process."""
+    folder = tmp_path_factory.mktemp("whole")
+    run_sweep(sweep, folder, ledger_in(folder), processes=1)
+    return (folder / RESULTS).read_bytes()
+
+
+class Stop:
+    """Progress that interrupts a sweep after so many sets, as Ctrl-C does."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        if what == "sets" and done >= self.after:
+            raise KeyboardInterrupt
+
+
+def stopped(sweep: Sweep, folder: Path, after: int, processes: int = 1) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(sweep, folder, ledger_in(folder), resume=True, processes=processes, progress=Stop(after))
+
+
+def test_each_set_gives_what_a_backtest_with_its_parameters_gives(whole: bytes):
+    lines = [json.loads(line) for line in whole.splitlines()]
+    assert [line["set"] for line in lines] == list(range(6))
+    assert len({line["final_balance_jpy"] for line in lines}) > 3
+    for line in lines:
+        params = {
+            "TRADER__STRATEGIES__ATR_BASED__PARAMS__STOP": str(line["atr_based.stop"]),
+            "TRADER__SIZING__RISK_PER_TRADE": str(line["sizing.risk_per_trade"]),
+        }
+        engine = BacktestEngine(config=load_config(CONFIG, {**INTERPRETED, **params}), data="sample")
+        summary = asyncio.run(engine.run_backtest(*FEBRUARY)).summary
+        assert line["final_balance_jpy"] == summary["final_balance"]
+        for name in ("return_pct", "max_drawdown_pct", "trades", "fees_jpy", "interest_jpy", "slippage_jpy"):
+            assert line[name] == pytest.approx(summary[name], rel=1e-12), name
+
+
+def test_two_processes_write_the_bytes_of_one(sweep: Sweep, whole: bytes, tmp_path: Path):
+    run_sweep(sweep, tmp_path, ledger_in(tmp_path), processes=2)
+    assert (tmp_path / RESULTS).read_bytes() == whole
+
+
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_a_stopped_sweep_resumes_to_the_same_bytes(sweep: Sweep, whole: bytes, tmp_path: Path, after: int):
+    stopped(sweep, tmp_path, after)
+    assert not (tmp_path / RESULTS).exists()
+    assert len(read_results(tmp_path)) == after
+    run_sweep(sweep, tmp_path, ledger_in(tmp_path), resume=True, processes=1)
+    assert (tmp_path / RESULTS).read_bytes() == whole
+    assert not (tmp_path / UNFINISHED).exists()
+
+
+def test_what_a_kill_left_of_a_line_is_written_anew(sweep: Sweep, whole: bytes, tmp_path: Path):
+    stopped(sweep, tmp_path, 2)
+    lines = whole.splitlines(keepends=True)
+    (tmp_path / UNFINISHED).write_bytes(b"".join(lines[:2]) + lines[2][:40])
+    run_sweep(sweep, tmp_path, ledger_in(tmp_path), resume=True, processes=1)
+    assert (tmp_path / RESULTS).read_bytes() == whole
+
+
+def test_a_finished_sweep_is_not_run_again(sweep: Sweep, whole: bytes, tmp_path: Path):
+    stopped(sweep, tmp_path, 0)
+    (tmp_path / UNFINISHED).write_bytes(whole)
+    run_sweep(sweep, tmp_path, ledger_in(tmp_path), resume=True, progress=Stop(7))
+    assert (tmp_path / RESULTS).read_bytes() == whole
+
+
+def test_a_line_that_is_not_the_next_set_is_damage(sweep: Sweep, whole: bytes, tmp_path: Path):
+    stopped(sweep, tmp_path, 0)
+    lines = whole.splitlines(keepends=True)
+    (tmp_path / UNFINISHED).write_bytes(lines[0] + lines[2])
+    with pytest.raises(StoreDamaged, match="line 2 is not the result of set 1"):
+        run_sweep(sweep, tmp_path, ledger_in(tmp_path), resume=True)
+
+
+def test_a_folder_with_a_sweep_is_not_written_to_without_being_asked(sweep: Sweep, tmp_path: Path):
+    stopped(sweep, tmp_path, 1)
+    before = (tmp_path / UNFINISHED).read_bytes()
+    with pytest.raises(ConfigError, match="holds a sweep already"):
+        run_sweep(sweep, tmp_path, ledger_in(tmp_path))
+    assert (tmp_path / UNFINISHED).read_bytes() == before
+
+
+def test_another_sweep_is_not_resumed_and_what_changed_is_named(sweep: Sweep, tmp_path: Path):
+    stopped(sweep, tmp_path, 1)
+    other = prepared(REQUEST._replace(grids=("atr_based.stretch=0.5,1.0",)), TRADER__COSTS__SLIPPAGE="0.001")
+    with pytest.raises(ConfigError, match="holds another sweep: sets, grids, config_hash changed"):
+        run_sweep(other, tmp_path, ledger_in(tmp_path), resume=True)
+
+
+def test_one_process_writes_to_a_folder(sweep: Sweep, tmp_path: Path):
+    def second(what: str, done: int, of: int) -> None:
+        run_sweep(sweep, tmp_path, ledger_in(tmp_path), resume=True)
+
+    with pytest.raises(DataError, match="another process"):
+        run_sweep(sweep, tmp_path, ledger_in(tmp_path), progress=second)
+
+
+def test_every_set_is_counted_once_however_often_the_sweep_was_stopped(sweep: Sweep, tmp_path: Path):
+    stopped(sweep, tmp_path, 2)
+    assert ledger_in(tmp_path).summary(sweep.family).tried == 2
+    run_sweep(sweep, tmp_path, ledger_in(tmp_path), resume=True, processes=1)
+    counted = ledger_in(tmp_path).summary(sweep.family)
+    sharpes = [line["sharpe_daily"] for line in read_results(tmp_path)]
+    mean = sum(sharpes) / len(sharpes)
+    assert counted.tried == 6
+    assert counted.variance == pytest.approx(sum((x - mean) ** 2 for x in sharpes) / 5)
+    assert ledger_in(tmp_path).verify().harmless
+
+
+def test_the_sample_market_is_not_counted_with_the_real_one(sweep: Sweep):
+    assert sweep.family == "BTC/JPY synthetic"
+
+
+def test_random_sets_are_the_same_in_any_number_of_processes(tmp_path: Path):
+    request = REQUEST._replace(ranges=("multi_timeframe.trend=0.1:0.5",), random=5, seed=3, strategies=None)
+    for name, processes in (("one", 1), ("two", 2)):
+        run_sweep(prepared(request), tmp_path / name, ledger_in(tmp_path), processes=processes)
+    assert (tmp_path / "one" / RESULTS).read_bytes() == (tmp_path / "two" / RESULTS).read_bytes()
+
+
+def test_an_impossible_set_is_refused_before_anything_runs(tmp_path: Path):
+    with pytest.raises(ConfigError, match="max_risk_per_trade") as caught:
+        prepared(REQUEST._replace(grids=("sizing.risk_per_trade=0.005,0.02",), data=str(tmp_path / "none.csv")))
+    assert "--grid sizing.risk_per_trade at 0.02" in str(caught.value)
+
+
+def test_a_parameter_of_a_strategy_that_does_not_run_is_refused():
+    with pytest.raises(ConfigError, match="does not run"):
+        prepared(REQUEST._replace(strategies=("mochipoy_alert",)))
+
+
+@pytest.mark.parametrize("processes", [0, -1])
+def test_less_than_one_process_is_refused(sweep: Sweep, tmp_path: Path, processes: int):
+    with pytest.raises(ConfigError, match="cannot work"):
+        run_sweep(sweep, tmp_path, ledger_in(tmp_path), processes=processes)
+
+
+def test_compiled_sets_have_the_bytes_of_interpreted_ones(whole: bytes, tmp_path: Path):
+    cache = {"TRADER__BACKTEST__COMPILE": "always", "TRADER__BACKTEST__CACHE": str(tmp_path / "cache")}
+    sweep = prepared(**cache)
+    assert sweep.job.compiled
+    told: list[str] = []
+    folder = tmp_path / "sweep"
+    run_sweep(sweep, folder, ledger_in(tmp_path), processes=2, progress=lambda what, done, of: told.append(what))
+    assert (folder / RESULTS).read_bytes() == whole
+    assert "compiling" in told
+    assert "interpreted" not in told
+
+
+def test_a_cluster_without_dask_is_told_how_to_get_it(sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)  # as on a machine where it is not installed
+    with pytest.raises(ConfigError, match=r"pip install 'dask\[distributed\]'"):
+        run_sweep(sweep, tmp_path, ledger_in(tmp_path), cluster="tcp://127.0.0.1:8786")
