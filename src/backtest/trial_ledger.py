@@ -310,13 +310,13 @@ def _state(stored: _Stored) -> tuple[LedgerState, int | None, str]:
 
 def _without_ledger(stored: _Stored) -> tuple[LedgerState, int | None, str]:
     anchor = stored.anchor
-    if anchor is not None:
+    if anchor is not None and anchor.length > 0:
         return (
             LedgerState.LEDGER_MISSING,
             1,
             f"the ledger file is gone; its anchor knows {anchor.length} lines, and counting goes on from there",
         )
-    if stored.anchored:
+    if stored.anchored and anchor is None:
         return LedgerState.ANCHOR_DAMAGED, None, "the ledger file is gone and its anchor cannot be read"
     return LedgerState.EMPTY, None, "nothing has been counted here"
 

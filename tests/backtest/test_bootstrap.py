@@ -156,6 +156,14 @@ def test_an_interval_of_few_blocks_is_wider():
     assert expanded_tail(0.05, 10**9, 11) == pytest.approx(0.5 * math.erfc(1.8125 / math.sqrt(2)), rel=1e-3)
 
 
+def test_the_percentiles_taken_are_the_widened_ones():
+    found = bootstrap(lambda where: {"even": where[:, 0] / 1_000}, 1_000, 150.0, 0)["even"]
+    tail = expanded_tail(0.05, 1_000, 1_000 / 150)
+    assert tail < 0.03
+    assert found.low == pytest.approx(tail, abs=0.01)
+    assert found.high == pytest.approx(1 - tail, abs=0.01)
+
+
 def test_a_figure_that_resamples_often_leave_undefined_has_no_interval():
     values = np.zeros(MIN_DAYS)
     values[0] = 1.0

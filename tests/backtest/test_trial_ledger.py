@@ -4,17 +4,20 @@ import fcntl
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from src.backtest.sharpe import Moments, Trials
-from src.backtest.trial_chain import Trial, TrialKind, anchor_text, read_anchor, sha256, trial_line
+from src.backtest.trial_chain import Anchor, Trial, TrialKind, anchor_text, read_anchor, sha256, trial_line
 from src.backtest.trial_ledger import ANCHOR_FILE, HARMLESS, LEDGER_FILE, LedgerState, TrialLedger
 from src.core.clock import ManualClock
 from src.core.domain.time import Millis
@@ -373,6 +376,38 @@ def test_a_crash_during_the_very_first_append_accuses_nobody(ledger, folder):
         assert ledger.verify().harmless
     empty_the_file(folder)
     (folder / ANCHOR_FILE).unlink()
+    assert ledger.verify().state is LedgerState.EMPTY
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """The system refuses to let any file of this process grow beyond `size`, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_first_write_that_the_disk_refuses_halfway_accuses_nobody(ledger, folder):
+    with files_of_at_most(600), pytest.raises(OSError, match="File too large"):
+        ledger.append([made_trial(k) for k in range(5)])
+    assert ledger.verify().state is LedgerState.TORN
+    assert ledger.verify().harmless
+    assert 0 < ledger.verify().lines < 5  # these are on the disk
+    ledger.append([made_trial(k) for k in range(5)])
+    assert ledger.verify().state is LedgerState.WHOLE
+    assert ledger.verify().harmless
+    assert ledger.summary().tried == 5
+
+
+def test_a_disk_that_is_full_before_the_first_line_accuses_nobody(ledger, folder):
+    size = len(anchor_text(Anchor(0, "0" * 64, "", {}, ())))  # a line is longer
+    with files_of_at_most(size), pytest.raises(OSError, match="File too large"):
+        ledger.append([made_trial(1)])
+    assert ledger.verify().state is LedgerState.TORN
+    delete_the_file(folder)
     assert ledger.verify().state is LedgerState.EMPTY
 
 
