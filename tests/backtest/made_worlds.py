@@ -83,7 +83,7 @@ def made_world(seed: int, bars: int = 300, limit: bool | None = None) -> Made:
     reckless = seed % 5 == 0
     entry = int(rng.random() < 0.4) if limit is None else int(limit)
     market = MarketParams(entry=entry, wait_ms=BAR_15M * int(rng.integers(1, 6)))
-    tape = _tape(rng, bars)
+    tape = _tape(rng, bars, reckless)
     return Made(tape, _params(rng, reckless), market, int(10 ** rng.uniform(9.5, 12.5)))
 
 
@@ -103,8 +103,8 @@ def run_fold(made: Made, chunk: int = 10**9, run=fold, lists: bool = True) -> Ru
     return Run(output, world, trades_of(output, count))
 
 
-def _tape(rng: np.random.Generator, n: int) -> Tape:
-    closed_at, bars = _times(rng, n), _prices(rng, n)
+def _tape(rng: np.random.Generator, n: int, reckless: bool) -> Tape:
+    closed_at, bars = _times(rng, n), _prices(rng, n, reckless)
     quality = np.where(rng.random(n) < 0.04, rng.integers(1, 6, n), 0).astype(np.int64)
     rows = _rows(rng, bars)
     rows[quality >= Quality.NOT_FINITE, COLUMNS.index("returns_1") :] = np.nan  # the bar itself is always known
@@ -131,14 +131,14 @@ def _times(rng: np.random.Generator, n: int) -> np.ndarray:
     return (START + BAR_15M * np.cumsum(steps)).astype(np.int64)
 
 
-def _prices(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+def _prices(rng: np.random.Generator, n: int, reckless: bool) -> dict[str, np.ndarray]:
     noise = 10 ** rng.uniform(-3.0, -2.0)
     jumps = np.where(rng.random(n) < 0.02, rng.normal(0.0, 0.08, n), 0.0)
     path = np.cumsum(rng.standard_t(3, n) * noise + jumps)
     close = np.exp(rng.uniform(7.0, 17.0) + np.clip(path, -3.0, 3.0))
     before = np.concatenate((close[:1], close[:-1]))
     open_ = before * np.where(rng.random(n) < 0.1, np.exp(rng.normal(0.0, 3 * noise, n)), 1.0)
-    wide = np.where(rng.random(n) < 0.02, 20.0, 1.0)
+    wide = np.where(rng.random(n) < (0.05 if reckless else 0.02), 80.0 if reckless else 20.0, 1.0)
     high = np.maximum(open_, close) * np.exp(np.abs(rng.normal(0.0, noise, n)) * wide)
     low = np.minimum(open_, close) * np.exp(-np.abs(rng.normal(0.0, noise, n)) * wide)
     return {

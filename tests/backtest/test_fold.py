@@ -138,6 +138,14 @@ def test_a_position_beyond_its_floor_is_closed_by_the_exchange():
     assert 1_200 + (trade.exit - trade.entry) < floor <= 1_200 + (trade.exit + 1 - trade.entry)
 
 
+def test_a_bar_that_reaches_stop_and_forced_close_is_taken_to_reach_the_worse_stop():
+    costs = FREE._replace(losscut_bps=10_000)
+    made = scripted([CALM, CALM, (1_000, 1_010, 5, 900)], {0: 1}, strategy=Scripted(stop=990.0), costs=costs)
+    params = made.params._replace(size=made.params.size._replace(losscut_distance_bps=0, risk_ppm=10**6, gap_ppm=0))
+    trade = only_trade(made._replace(params=params, cash=1_200))
+    assert (trade.exit_reason, trade.exit) == (ExitReason.STOP, 10)
+
+
 def test_the_drawdown_is_measured_on_marked_equity_and_closes_the_position():
     fall = (1_000, 1_000, 800, 810)
     made = scripted([CALM, CALM, fall, CALM, CALM], {0: 1, 4: 1}, strategy=Scripted(stop=900.0))

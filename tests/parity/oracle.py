@@ -37,6 +37,7 @@ class Rules:
     interest_days_turn_in_japan: bool = True
     forced_close_happens: bool = True
     forced_close_comes_before_target: bool = True
+    stop_comes_before_forced_close: bool = True
     halt_closes_the_position: bool = True
 
 
@@ -196,6 +197,8 @@ class Oracle:
             return target or stop or forced
         if not rules.forced_close_comes_before_target:
             return stop or target or forced
+        if not rules.stop_comes_before_forced_close:
+            return forced or stop or target
         return stop or forced or target
 
     def _touched(self, level: int, bar: Candle, why: int) -> tuple[int, int, bool] | None:
