@@ -131,6 +131,8 @@ def backtest(
     write_run(result, folder)
     kept = ("series", "from", "to", "bars", "trades", "final_balance", "data_hash", "config_hash")
     _log(settings).info("backtest finished", run=str(folder), **{name: result.summary[name] for name in kept})
+    if result.summary["trial_ledger"]:
+        typer.echo(f"trial ledger: {result.summary['trial_ledger']}", err=True)
     if as_json:
         typer.echo(summary_json(result.summary), nl=False)
         return
@@ -150,6 +152,20 @@ def why(
 
     for line in explain(run, _moment(at, "--at"), load_config(config).language):
         typer.echo(line)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished backtest.")],
+    compare: Annotated[Path | None, typer.Option(help="A second run to set beside it.")] = None,
+    config: ConfigOption = BACKTEST_CONFIG,
+) -> None:
+    """Draw report.html, report.md and chart.png into the folder of a run."""
+    from src.backtest.report import write_report
+    from src.core.config import load_config
+
+    for path in write_report(run, load_config(config).language, compare):
+        typer.echo(path)
 
 
 @app.command()
@@ -191,7 +207,7 @@ def sweep(
         with _stages() as progress:
             prepared = prepare_sweep(request, config, progress=progress)
             folder = out or logs / "sweeps" / prepared.name
-            ledger = TrialLedger(logs / "trials", SystemClock())
+            ledger = TrialLedger(Path(settings.backtest.trials), SystemClock())
             found = run_sweep(
                 prepared, folder, ledger, resume=resume, processes=processes, cluster=cluster, progress=progress
             )

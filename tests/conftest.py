@@ -1,6 +1,7 @@
 """What all tests share: how hypothesis runs, and where real candles are."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import settings
 # (on a CI machine: the same examples every time).
 settings.register_profile("trader", parent=settings(), deadline=None)
 settings.load_profile("trader")
+
+# Runs of the tests are not trials of a trader's: they are counted in a ledger of their own, in every process.
+os.environ.setdefault("TRADER__BACKTEST__TRIALS", tempfile.mkdtemp(prefix="trials-"))
 
 DATA_VARIABLE = "MARKET_DATA_DIR"
 

@@ -13,20 +13,26 @@ from typing import Any, Final
 
 import numpy as np
 
-from src.backtest.evaluator import count_exits, count_reasons, count_sides, evaluate
+from src.backtest.evaluator import Record, assess, count_exits, count_reasons, count_sides, evaluate, statistics
 from src.backtest.fold import Ints, Output, Tape, World, empty_output
 from src.backtest.playback import Player, Progress, compiled_player, interpreted_player, is_compiled, silent
 from src.backtest.preparation import (
     chosen_params,
     chosen_strategies,
     fee_rates,
+    parameters_hash,
     rate_in_ppm,
     read_stretch,
     run_hash,
     starting_cash,
+    trial_family,
 )
 from src.backtest.result import BacktestResult, trades_of
+from src.backtest.sharpe import moments
 from src.backtest.tape import build_tape
+from src.backtest.trial_chain import Trial, TrialKind
+from src.backtest.trial_ledger import TrialLedger
+from src.core.clock import SystemClock
 from src.core.config import Settings, load_config
 from src.core.domain.account import Trade
 from src.core.domain.candles import Candles, SeriesInfo
@@ -120,6 +126,7 @@ class BacktestEngine:
         world, count = player.closed(played, self._params, output)
         trades = trades_of(output, count)
         summary = self._summary(info, known, first, tape, output, trades, world)
+        summary |= self._doubts(info, known, first, output, trades)
         return BacktestResult(info, self._instrument, self._names, tape, output, trades, summary)
 
     def _player(self, tape: Tape) -> Player:
@@ -178,6 +185,43 @@ class BacktestEngine:
             "reasons": count_reasons(output.reason),
             "data_hash": candles.sha256(),
             "config_hash": self._hash(),
+            "settings": self._settings.model_dump(mode="json"),
+        }
+
+    def _doubts(
+        self, info: SeriesInfo, candles: Candles, first: int, output: Output, trades: list[Trade]
+    ) -> dict[str, Any]:
+        """Count this run among all that were tried on this market, and say what its figures are worth."""
+        closed_at = candles.closed_at[first:]
+        record = Record(
+            initial=self._cash,
+            closed_at=closed_at,
+            equity=output.equity,
+            position=output.position,
+            close=candles.close[first:],
+            first_open=int(candles.open[first]),
+            trades=trades,
+            strategies=self._names,
+            money_unit=float(self._instrument.money_unit),
+        )
+        family = trial_family(info)
+        trial = Trial(
+            TrialKind.BACKTEST,
+            family,
+            parameters_hash(self._params),
+            self._hash(),
+            candles.sha256(),
+            Millis(int(closed_at[0]) - BAR_15M),
+            Millis(int(closed_at[-1])),
+            moments(record.days().returns),
+        )
+        ledger = TrialLedger(Path(self._settings.backtest.trials), SystemClock())
+        found = ledger.append([trial])
+        trials = ledger.summary(family)
+        return {
+            "trials_counted": trials.tried,
+            "trial_ledger": None if found.harmless else found.text,
+            "statistics": statistics(assess(record, trials)),
         }
 
     def _jpy(self, sum_: int) -> float:
@@ -185,9 +229,7 @@ class BacktestEngine:
         return float(self._instrument.jpy(Money(sum_)))
 
     def _hash(self) -> str:
-        """Return the hash of everything beside the candles that this run depends on."""
-        slippage = self._params.costs.slippage_ppm
-        return run_hash(self._settings, self._cash, self._names, slippage, self._commission)
+        return run_hash(self._settings, self._cash, self._names, self._params.costs.slippage_ppm, self._commission)
 
 
 def _rates(ppm: Ints) -> list[float]:

@@ -193,6 +193,9 @@ _WORDS: Final = {
         "exits": "決済理由",
         "why": "取引しなかった主な理由",
         "none": "なし",
+        "interval": "区間",
+        "verdict": "判定",
+        "tried": "この市場で試した数",
         "hours": "時間",
         "reasons": "各15分足の判定",
         "reason": "理由",
@@ -227,6 +230,9 @@ _WORDS: Final = {
         "exits": "Exits",
         "why": "Why it did not trade",
         "none": "none",
+        "interval": "interval",
+        "verdict": "Verdict",
+        "tried": "Tried on this market",
         "hours": "hours",
         "reasons": "What became of each bar",
         "reason": "Reason",
@@ -254,6 +260,9 @@ def summary_table(summary: dict[str, Any], language: str) -> Table:
         table.add_row("", Text(words["synthetic"], style="bold yellow"))
     for name, value in _lines(summary, words):
         table.add_row(name, Text(value))
+    for text in summary["statistics"]["verdicts"][language]:
+        table.add_row(words["verdict"], Text(text, style="bold"))
+    table.add_row(words["tried"], f"{summary['trials_counted']:,}")
     return table
 
 
@@ -296,14 +305,14 @@ def _lines(summary: dict[str, Any], words: dict[str, str]) -> list[tuple[str, st
         (words["cold"], f"{summary['bars_cold']:,}"),
         (words["halted"], f"{summary['bars_halted']:,}"),
         (words["balance"], f"{summary['initial_balance']:,.0f} → {summary['final_balance']:,.0f} JPY"),
-        (words["return"], f"{summary['return_pct']:+.2f} %"),
+        (words["return"], f"{summary['return_pct']:+.2f} %{_between(summary, 'return_pct', words)}"),
         (words["hold"], f"{summary['buy_and_hold_pct']:+.2f} %"),
         (words["drawdown"], f"{summary['max_drawdown_pct']:.2f} %"),
-        (words["sharpe"], _number(summary["sharpe"], none)),
+        (words["sharpe"], _number(summary["sharpe"], none) + _between(summary, "sharpe", words)),
         (words["trades"], f"{summary['trades']} ({sides['long']}/{sides['short']})"),
         (words["win"], _number(summary["win_rate_pct"], none, " %")),
         (words["factor"], _number(summary["profit_factor"], none)),
-        (words["expectancy"], _number(summary["expectancy_r"], none)),
+        (words["expectancy"], _number(summary["expectancy_r"], none) + _between(summary, "expectancy_r", words)),
         (words["held"], _number(summary["average_hours"], none, f" {words['hours']}")),
         (words["costs"], " / ".join(f"{cost:,.0f}" for cost in costs) + " JPY"),
         (words["by_strategy"], _counts(summary["trades_by_strategy"], none)),
@@ -318,6 +327,15 @@ def _fee_text(summary: dict[str, Any], words: dict[str, str]) -> str:
         for role in ("maker", "taker")
     ]
     return f"{words['fees_' + summary['fee_schedule']]}: {', '.join(roles)}"
+
+
+def _between(summary: dict[str, Any], figure: str, words: dict[str, str]) -> str:
+    """Return a figure's interval in words, or nothing where there is none."""
+    found = summary["statistics"]["intervals"].get(figure)
+    if found is None:
+        return ""
+    high = "∞" if found["high"] is None else f"{found['high']:+.2f}"
+    return f"  ({found['level']:.0%} {words['interval']} {found['low']:+.2f} … {high})"
 
 
 def _number(value: float | None, none: str, unit: str = "") -> str:

@@ -153,6 +153,7 @@ class BacktestSettings(Section):
     compile: Literal["auto", "always", "never"]
     compile_from_bars: Annotated[int, Field(ge=1, le=10_000_000)]
     output: Annotated[str, Field(min_length=1)]  # folder
+    trials: Annotated[str, Field(min_length=1)]  # folder
     cache: Annotated[str, Field(min_length=1)]  # folder
 
 

@@ -170,6 +170,12 @@ def report_folder(loaded: Loaded) -> str:
     return str(folder.parent)
 
 
+def ledger_folder(loaded: Loaded) -> list[str]:
+    """Where the run was counted."""
+    _command(loaded)
+    return sorted(str(path.parent) for path in Path().rglob("*.jsonl"))
+
+
 def log_lines(loaded: Loaded) -> list[str]:
     """The events that reach the log."""
     root, stream = logging.getLogger(), io.StringIO()

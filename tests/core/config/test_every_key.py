@@ -103,6 +103,7 @@ CASES: Final = {
     "backtest.compile": Case("always", outcomes.compiles),
     "backtest.compile_from_bars": Case(10, outcomes.compiles),
     "backtest.output": Case("reports", outcomes.report_folder),
+    "backtest.trials": Case("counted", outcomes.ledger_folder),
     "backtest.cache": Case("kept", outcomes.compiler_cache, {"backtest.compile": "always"}),
     "logging.level": Case("debug", outcomes.log_lines),
     "strategies.atr_based.weight": Case(0.1, outcomes.busy_run, along={"strategies.multi_timeframe.weight": 0.45}),
@@ -170,6 +171,7 @@ def test_the_key_changes_an_outcome(tmp_path, monkeypatch, key):
         folder = tmp_path / name
         folder.mkdir()
         monkeypatch.chdir(folder)
+        monkeypatch.delenv("TRADER__BACKTEST__TRIALS", raising=False)  # conftest.py sets it for everyone else
         seen.append(outcome_of(folder, case.outcome, {**case.beside, **change}))
     (before, hash_before), (after, hash_after) = seen
     assert before != REFUSED
