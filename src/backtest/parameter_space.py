@@ -47,6 +47,7 @@ _FIXED: Final = {
     ("backtest", "compile"): _NO_EFFECT,
     ("backtest", "compile_from_bars"): _NO_EFFECT,
     ("backtest", "output"): _NO_EFFECT,
+    ("backtest", "trials"): _NO_EFFECT,
     ("backtest", "cache"): _NO_EFFECT,
 }
 

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import closing, contextmanager
@@ -48,6 +49,7 @@ from src.core.orchestration.wiring import feature_settings, instrument, market_p
 from src.trading.decision import Params
 
 _AHEAD: Final = 4  # sets in the queue for each process
+_WORTH_PROCESSES_S: Final = 10.0  # work that others are started for: each takes seconds until it begins
 _FOLDER_OF_SETTINGS: Final = Path("config/backtest/base.yaml")
 
 
@@ -163,7 +165,8 @@ def run_sweep(
     ledger
         Counts every set that was written, also when the sweep is stopped before its end.
     processes
-        How many to work in; None is one for each core this process may use. One works in this process itself.
+        How many to work in; one is this process itself. None is one for each core this process may use, as soon as
+        there is work for more than ten seconds.
     cluster
         Address of a dask.distributed scheduler that is to do the work instead.
     progress
@@ -178,7 +181,6 @@ def run_sweep(
     if processes is not None and processes < 1:
         raise ConfigError(f"{processes} processes cannot work", remedy="give --processes a number from 1 on")
     with open_results(folder, sweep.manifest, resume=resume) as results:
-        progress("sets", results.count, len(sweep.members))
         todo = sweep.members[results.count :]
         try:
             if todo:
@@ -223,6 +225,7 @@ def _run(
     progress: Progress,
 ) -> None:
     job = _compiled_once(sweep.job, todo[0], progress)
+    progress("sets", results.count, len(sweep.members))
     with closing(_figures(job, todo, *where)) as found:
         for member, figures in _in_order(found, todo):
             results.append(_line(sweep.axes, member, figures))
@@ -374,10 +377,29 @@ def _figures(
             yield from _stream(executor, lambda run, m: run.submit(_measure_there, there, m), members, width)
         return
     wanted = min(processes or len(os.sched_getaffinity(0)), len(members))
-    if wanted == 1:
-        station = _Station(job, len(members[0].params.strategies), members[0])
-        yield from ((member.number, station.measure(member)) for member in members)
-        return
+    if wanted == 1 or processes is None:
+        alone = 0
+        for number, figures in _alone(job, members, not_longer_than=None if wanted == 1 else _WORTH_PROCESSES_S):
+            alone += 1
+            yield number, figures
+        members = members[alone:]
+    if members:
+        yield from _pooled(job, members, wanted)
+
+
+def _alone(job: Job, members: Sequence[Member], not_longer_than: float | None) -> Iterator[tuple[int, SetFigures]]:
+    """Yield figures worked out in this process; stop once what is left would take longer, in seconds."""
+    station = _Station(job, len(members[0].params.strategies), members[0])
+    begun = time.perf_counter()
+    for done, member in enumerate(members, start=1):
+        yield member.number, station.measure(member)
+        left = (time.perf_counter() - begun) / done * (len(members) - done)
+        if not_longer_than is not None and left > not_longer_than:
+            return
+
+
+def _pooled(job: Job, members: Sequence[Member], wanted: int) -> Iterator[tuple[int, SetFigures]]:
+    """Yield figures as the processes of a pool finish them."""
     pool = ProcessPoolExecutor(wanted, get_context("spawn"), _begin, (job,))
     try:
         yield from _stream(pool, lambda run, m: run.submit(_measure_here, m), members, wanted)

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import sys
 from datetime import datetime
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -65,12 +67,13 @@ def stopped(sweep: Sweep, folder: Path, after: int, processes: int = 1) -> None:
         run_sweep(sweep, folder, ledger_in(folder), resume=True, processes=processes, progress=Stop(after))
 
 
-def test_each_set_gives_what_a_backtest_with_its_parameters_gives(whole: bytes):
+def test_each_set_gives_what_a_backtest_with_its_parameters_gives(whole: bytes, tmp_path: Path):
     lines = [json.loads(line) for line in whole.splitlines()]
     assert [line["set"] for line in lines] == list(range(6))
     assert len({line["final_balance_jpy"] for line in lines}) > 3
     for line in lines:
         params = {
+            "TRADER__BACKTEST__TRIALS": str(tmp_path / "trials"),
             "TRADER__STRATEGIES__ATR_BASED__PARAMS__STOP": str(line["atr_based.stop"]),
             "TRADER__SIZING__RISK_PER_TRADE": str(line["sizing.risk_per_trade"]),
         }
@@ -163,6 +166,25 @@ def test_random_sets_are_the_same_in_any_number_of_processes(tmp_path: Path):
     for name, processes in (("one", 1), ("two", 2)):
         run_sweep(prepared(request), tmp_path / name, ledger_in(tmp_path), processes=processes)
     assert (tmp_path / "one" / RESULTS).read_bytes() == (tmp_path / "two" / RESULTS).read_bytes()
+
+
+def test_a_long_sweep_moves_to_processes_and_a_short_one_does_not(sweep: Sweep, whole: bytes, tmp_path: Path):
+    helpers: list[int] = []
+
+    class Counting(Stop):
+        def __call__(self, what: str, done: int, of: int) -> None:
+            helpers.append(len(active_children()))
+            super().__call__(what, done, of)
+
+    run_sweep(sweep, tmp_path / "short", ledger_in(tmp_path), progress=Counting(7))
+    assert max(helpers) == 0
+    assert (tmp_path / "short" / RESULTS).read_bytes() == whole
+    long = prepared(REQUEST._replace(grids=(), ranges=("atr_based.stop=0.5:2",), random=1_000, days=None))
+    for name, processes in (("long", None), ("alone", 1)):
+        with pytest.raises(KeyboardInterrupt):
+            run_sweep(long, tmp_path / name, ledger_in(tmp_path), processes=processes, progress=Counting(30))
+    assert (max(helpers) > 0) == (len(os.sched_getaffinity(0)) > 1)
+    assert (tmp_path / "long" / UNFINISHED).read_bytes() == (tmp_path / "alone" / UNFINISHED).read_bytes()
 
 
 def test_an_impossible_set_is_refused_before_anything_runs(tmp_path: Path):

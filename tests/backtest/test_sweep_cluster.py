@@ -73,7 +73,7 @@ def test_a_cluster_that_is_not_there_is_told(tmp_path: Path):
     ran = subprocess.run(
         [sys.executable, "main.py", *words, "--cluster", "tcp://127.0.0.1:9", "--out", str(tmp_path / "s")],
         cwd=ROOT,
-        env={**os.environ, "TRADER__BACKTEST__OUTPUT": str(tmp_path / "logs" / "backtests")},
+        env={**os.environ, "TRADER__BACKTEST__TRIALS": str(tmp_path / "trials")},
         capture_output=True,
         text=True,
         timeout=120,

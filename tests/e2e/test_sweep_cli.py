@@ -17,7 +17,7 @@ MANY = ("--random", "120", "--range", "atr_based.stop=0.5:2", "--seed", "7")
 
 
 def environment(logs: Path) -> dict[str, str]:
-    ours = {"OUTPUT": str(logs / "backtests"), "COMPILE": "never"}
+    ours = {"OUTPUT": str(logs / "backtests"), "TRIALS": str(logs / "trials"), "COMPILE": "never"}
     return {
         **os.environ,
         "TRADER__LANGUAGE": "en",
