@@ -41,6 +41,7 @@ class Row(NamedTuple):
     match: float | None
     parts_s: dict[str, float]
     peak_mib: float
+    first_peak_mib: float  # of the first round, which may have compiled
 
 
 def tabulate(lines: Sequence[Line], base: str, sets: int) -> list[Row]:
@@ -86,7 +87,8 @@ def _row(case: Case, peer: str, lines: Sequence[Line], base: str, sets: int) -> 
         trades=measured[0]["trades"],
         match=measured[0]["match"],
         parts_s=parts,
-        peak_mib=max(m["peak_mib"] for m in measured),
+        peak_mib=median(m["peak_mib"] for m in measured),
+        first_peak_mib=measured[0]["peak_mib"],
     )
 
 

@@ -47,6 +47,7 @@ def report(job: Job, version: str, import_s: float, run: Callable[[], Outcome], 
     """
     cold, outcome = timed(run)
     warm = [timed(run)[0] for _ in range(job.warm_runs)]
+    peak = peak_mib()  # before the parts, which hold what the whole work lets go
     line = {
         "version": version,
         "import_s": import_s,
@@ -55,7 +56,7 @@ def report(job: Job, version: str, import_s: float, run: Callable[[], Outcome], 
         "trades": outcome.trades,
         "match": match(job.bars, outcome) if job.work == "one" else None,
         "parts_s": {name: [timed(part)[0] for _ in range(job.warm_runs)] for name, part in parts.items()},
-        "peak_mib": peak_mib(),
+        "peak_mib": peak,
     }
     sys.stdout.write(json.dumps(line) + "\n")
 

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -180,8 +180,8 @@ def main(job: Job) -> None:
     if job.work == "sweep":
         report(job, f"numba {numba.__version__}", import_s, sweep)
         return
-    tape = engine.tape()
-    report(job, f"numba {numba.__version__}", import_s, one, features=engine.tape, fold=lambda: engine.run(tape))
+    kept = cache(engine.tape)
+    report(job, f"numba {numba.__version__}", import_s, one, features=engine.tape, fold=lambda: engine.run(kept()))
 
 
 if __name__ == "__main__":

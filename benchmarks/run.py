@@ -14,6 +14,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,16 +38,25 @@ def main() -> None:
     os.environ["BENCH_DATA"] = str(FOLDER / "data")
     pythons = {peer: python_of(peer) for peer in PEERS if not given.only or peer.name in given.only}
     prepare(FOLDER / "data")
+    lines: list[Line] = []
+    core: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as cache:
         os.environ["BENCH_CACHE"] = cache
-        lines = [line for number in range(given.rounds) for line in one_round(number, pythons)]
-        core = run(pythons[PEERS[0]], "benchmarks.core", [], 0) if PEERS[0] in pythons else {}
-    rows = tabulate(lines, BASE, len(parameter_sets()))
-    for text in as_table(rows):
+        for number in range(given.rounds):
+            lines += one_round(number, pythons)
+            if PEERS[0] in pythons and not number:
+                core = run(pythons[PEERS[0]], "benchmarks.core", [], 0)
+            write(given.out, lines, core)  # what a stopped benchmark found so far is kept
+    for text in as_table(tabulate(lines, BASE, len(parameter_sets()))):
         sys.stdout.write(text + "\n")
     sys.stdout.write(json.dumps(core, indent=2) + "\n")
+
+
+def write(path: Path, lines: Sequence[Line], core: dict[str, Any]) -> None:
+    """Write the figures of the rounds that are done."""
+    rows = tabulate(lines, BASE, len(parameter_sets()))
     found = {"machine": machine(), "rows": [as_json(row) for row in rows], "core": core}
-    given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def arguments() -> argparse.Namespace:

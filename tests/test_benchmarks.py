@@ -49,10 +49,11 @@ def test_ratios_compare_what_ran_in_the_same_round(lines):
     assert paired_ratios(lines, ONE, "ours", "base") == [0.25, 0.25]
 
 
-def test_a_row_has_the_median_of_the_rounds_medians_the_first_cold_start_and_the_largest_memory(lines):
+def test_a_row_has_the_median_of_the_rounds_medians_and_what_the_first_cold_start_took(lines):
     ours, base = tabulate(lines, "base", sets=100)
-    assert (ours.peer, ours.rounds, ours.warm_s, ours.best_s, ours.peak_mib) == ("ours", 3, 3.0, 1.0, 70.0)
+    assert (ours.peer, ours.rounds, ours.warm_s, ours.best_s) == ("ours", 3, 3.0, 1.0)
     assert (ours.first_cold_s, ours.cold_s) == (9.0, 9.0)
+    assert (ours.first_peak_mib, ours.peak_mib) == (70.0, 50.0)
     assert (ours.ratio, ours.ratio_range) == (0.25, (0.25, 0.25))
     assert base.ratio == 1.0
 
