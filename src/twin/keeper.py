@@ -1,0 +1,81 @@
+"""Keeps the twin's state on disk."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, Final
+
+from src.backtest.simulated_exchange import SimulatedExchange
+from src.core.domain.time import SECOND
+from src.core.exceptions import StoreDamaged
+from src.twin.service import Service
+from src.twin.state_file import write_state
+
+AT_ONCE: Final = 0
+
+
+class Keeper:
+    """Saves the state after changes.
+
+    Parameters
+    ----------
+    path
+        Where; None keeps nothing.
+    every
+        Milliseconds between two saves while there are changes: that much can be lost by a kill, nothing by a normal
+        end. `AT_ONCE` saves before each change is answered: slow, and nothing that was answered is ever lost.
+    """
+
+    def __init__(self, service: Service, path: Path | None, every: int) -> None:
+        self._service = service
+        self._path = path
+        self._every = every
+        self._called = 0  # changes that came by a call
+        self._saved = (-1, -1)
+
+    def changed(self) -> None:
+        """Take note of a change, and save it if every change is to be saved before its answer."""
+        self._called += 1
+        if self._every == AT_ONCE:
+            self.save()
+
+    async def run(self) -> None:
+        """Save again and again, whenever something changed."""
+        while True:
+            await asyncio.sleep((self._every or SECOND) / SECOND)
+            self.save()
+
+    def save(self) -> None:
+        """Write the state if it changed."""
+        mark = (self._called, self._service.changes)
+        if self._path is None or mark == self._saved:
+            return
+        self._saved = mark
+        write_state(self._path, state_of(self._service))
+
+
+def state_of(service: Service) -> dict[str, Any]:
+    """Return everything that outlives the process."""
+    driver = service.venue.driver
+    return {
+        "exchange": service.venue.exchange.snapshot().decode(),
+        "market": None if driver is None else driver.snapshot().decode(),
+        "accounts": service.accounts.dump(),
+        "channels": service.private.dump(),
+    }
+
+
+def saved_exchange(state: dict[str, Any]) -> SimulatedExchange:
+    """Return the exchange of a saved state."""
+    try:
+        return SimulatedExchange.restore(state["exchange"].encode())
+    except (KeyError, AttributeError) as e:
+        raise StoreDamaged("the saved twin has no exchange in it", remedy="name another file, or remove it") from e
+
+
+def take_over(service: Service, state: dict[str, Any]) -> None:
+    """Give a service the users, keys and channels of a saved state."""
+    try:
+        service.accounts.load(state["accounts"])
+        service.private.load(state["channels"])
+    except (KeyError, TypeError, ValueError, IndexError) as e:
+        raise StoreDamaged("the saved twin's users cannot be read", remedy="name another file, or remove it") from e

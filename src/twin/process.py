@@ -1,0 +1,114 @@
+"""A twin as a process of its own, for tests and programs: started, talked to over 127.0.0.1, and stopped."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PATIENCE: Final = 60.0  # seconds until it must listen
+
+
+class Account(NamedTuple):
+    """A user of the twin with a key."""
+
+    user: str
+    key: str
+    secret: str
+
+
+class RunningTwin(NamedTuple):
+    """A started twin."""
+
+    process: "subprocess.Popen[str]"
+    announced: dict[str, Any]
+
+    @property
+    def rest(self) -> str:
+        """The base of every REST address, public and (with /v1) private."""
+        return str(self.announced["rest"])
+
+    @property
+    def accounts(self) -> list[Account]:
+        """The accounts it was started with."""
+        return [Account(**row) for row in self.announced["accounts"]]
+
+    def control(self, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Call the control endpoint.
+
+        Raises
+        ------
+        urllib.error.HTTPError
+            If it refuses; the body says why.
+        """
+        request = urllib.request.Request(  # noqa: S310 - the address is the twin's own
+            f"{self.announced['control']}{path}",
+            data=None if content is None else json.dumps(content).encode(),
+            method=method,
+            headers={"X-Twin-Token": str(self.announced["control_token"])},
+        )
+        with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 - as above
+            answer: dict[str, Any] = json.load(reply)
+        return answer
+
+    def act(self, act: str, **fields: Any) -> dict[str, Any]:
+        """Do something to the exchange, an account or the twin."""
+        return self.control("POST", "/act", {"act": act, **fields})
+
+    def arm(self, *faults: dict[str, Any]) -> None:
+        """Arm faults: references into the catalogue, or rules."""
+        self.control("POST", "/faults", {"faults": list(faults)})
+
+    def open_account(self, user: str, *, margin_enabled: bool = True, **assets: str) -> Account:
+        """Open an account that holds `assets`."""
+        content = {"name": user, "assets": assets, "margin_enabled": margin_enabled}
+        return Account(**self.control("POST", "/accounts", content))
+
+
+@contextmanager
+def started_twin(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[RunningTwin]:
+    """Start `main.py twin` with more arguments; it is stopped at the end.
+
+    Raises
+    ------
+    RuntimeError
+        If it does not listen in time; with what it said.
+    """
+    command: Sequence[str] = [sys.executable, str(ROOT / "main.py"), "twin", "--json", *arguments]
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
+    try:
+        yield RunningTwin(process, json.loads(_first_line(process)))
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def _first_line(process: "subprocess.Popen[str]") -> str:
+    ends = time.monotonic() + PATIENCE
+    if process.stdout is None or process.stderr is None:
+        raise RuntimeError("the twin was started without pipes")
+    while time.monotonic() < ends and process.poll() is None:
+        ready, _, _ = select.select([process.stdout], [], [], 0.2)
+        if ready and (line := process.stdout.readline()):
+            return line
+    process.kill()
+    _, said = process.communicate()
+    raise RuntimeError(f"the twin did not start: {said.strip()[-2_000:]}")

@@ -1,0 +1,181 @@
+"""The twin's one HTTP server: REST, both streams and the control endpoint on one port."""
+
+import asyncio
+import hmac
+from contextlib import suppress
+from email.utils import formatdate
+from typing import Final
+
+from aiohttp import web
+
+from src.core.domain.time import SECOND, Millis
+from src.core.logger import get_logger
+from src.twin.acts import perform, read_act
+from src.twin.body import LARGEST_BODY
+from src.twin.call_faults import CallFaults, filled
+from src.twin.control import Control
+from src.twin.fault_rules import Silence
+from src.twin.keeper import Keeper
+from src.twin.lock_step import LockStep
+from src.twin.poll import Polls
+from src.twin.rate_limits import is_update
+from src.twin.reply import Reply, encoded, failure
+from src.twin.request import BAD_REQUEST, Request
+from src.twin.service import Admitted, Service
+
+TICK: Final = 50  # milliseconds of the machine's clock between two looks at what is due
+WARNING: Final = "simulated exchange on this machine: no order here is real"
+WARNING_HEADER: Final = "X-Not-Bitbank"
+TOKEN_HEADER: Final = "X-Twin-Token"  # noqa: S105 - a name, not a token
+CONTROL: Final = "/twin/"
+KEPT_ANSWERS: Final = 1_000
+PUBLIC: Final = -1  # in place of a user
+
+log = get_logger(__name__)
+
+
+class Server:
+    """Answers every request on the twin's port.
+
+    Parameters
+    ----------
+    service
+        What answers.
+    keeper
+        Saves the state.
+    token
+        Opens the control endpoint.
+    """
+
+    def __init__(self, service: Service, keeper: Keeper, token: str) -> None:
+        self._service = service
+        self._keeper = keeper
+        self._token = token
+        self._lock_step = LockStep(service)
+        self._control = Control(service, self._lock_step)
+        self._polls = Polls(service)
+        self._previous: dict[tuple[int, str], Reply] = {}  # answers by user and target, for faults that repeat one
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Return the response to one request."""
+        path = request.raw_path
+        if path.startswith("/socket.io/") and request.query.get("transport") == "websocket":
+            return await self._service.public.serve(request, self._service.switches)
+        if path.startswith(("/v2/", "/time/")):
+            return await self._sent(request, await self._polls.answer(request.raw_path), CallFaults(()))
+        asked = await _request(request)
+        if asked is None:
+            return await self._sent(request, failure(BAD_REQUEST), CallFaults(()))
+        if path.startswith(CONTROL):
+            return await self._sent(request, self._controlled(asked), CallFaults(()))
+        return await self._called(request, asked)
+
+    async def run_time(self) -> None:
+        """Let what is due happen, for ever: the market, the rooms' cadence, faults with a time."""
+        while True:
+            if not self._service.venue.clock.lock_step:
+                self._service.catch_up()
+            for action in self._service.faults.due(self._service.now):
+                for act in action.acts:
+                    perform(self._service, read_act(act))
+            await asyncio.sleep(TICK / SECOND)
+
+    async def _called(self, request: web.BaseRequest, asked: Request) -> web.StreamResponse:
+        service = self._service
+        if not service.venue.clock.lock_step:
+            service.catch_up()
+        faults = CallFaults(service.strike("call", f"{asked.method} {asked.path}"))
+        self._lock_step.in_flight += 1
+        try:
+            reply = await self._reply(asked, faults)
+            if wait := faults.delay(before=False):
+                await asyncio.sleep(wait / SECOND)
+        finally:
+            self._lock_step.in_flight -= 1
+        return await self._sent(request, reply, faults)
+
+    async def _reply(self, asked: Request, faults: CallFaults) -> Reply:
+        for act in faults.acts():
+            perform(self._service, read_act(filled(act, asked.body)))
+        admitted = self._service.admit(asked)
+        if wait := faults.delay(before=True):
+            await asyncio.sleep(wait / SECOND)
+            self._service.catch_up()
+        if not isinstance(admitted, Admitted):
+            return self._remembered(PUBLIC, asked, admitted, faults)
+        reply = self._service.carry_out(admitted) if faults.processed else failure(BAD_REQUEST)
+        if is_update(asked.method, asked.path):
+            self._keeper.changed()
+        return self._remembered(admitted.user, asked, reply, faults)
+
+    def _remembered(self, user: int, asked: Request, reply: Reply, faults: CallFaults) -> Reply:
+        """Return the answer after its faults, and keep it for a fault that repeats it (`PUBLIC`: anyone)."""
+        what = user, f"{asked.method} {asked.target}"
+        result = faults.changed(reply, self._previous.get(what), self._service.venue.exchange.now)
+        if asked.method == "GET":
+            if len(self._previous) >= KEPT_ANSWERS:
+                self._previous.clear()
+            self._previous[what] = reply
+        return result
+
+    def _controlled(self, asked: Request) -> Reply:
+        given = asked.headers.get(TOKEN_HEADER, "")
+        if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._token.encode()):
+            return Reply(403, encoded({"error": f"the control endpoint needs the header {TOKEN_HEADER}"}))
+        reply = self._control.answer(asked)
+        self._keeper.changed()
+        return reply
+
+    async def _sent(self, request: web.BaseRequest, reply: Reply, faults: CallFaults) -> web.StreamResponse:
+        headers = {
+            "Content-Type": reply.content_type,
+            "Date": _http_date(self._service.now),
+            WARNING_HEADER: WARNING,
+        }
+        broken = faults.connection()
+        if broken is not None:
+            await _break(request, silent=isinstance(broken, Silence))
+        short = faults.truncation()
+        if short is None:
+            return web.Response(status=reply.status, body=reply.body, headers=headers)
+        body = reply.body[: short.keep]
+        if not short.announce_all:
+            return web.Response(status=reply.status, body=body, headers=headers)
+        response = web.StreamResponse(status=reply.status, headers=headers)
+        response.content_length = len(reply.body)
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            await response.write(body)
+        _cut(request)
+        return response
+
+
+async def _request(request: web.BaseRequest) -> Request | None:
+    """Return the request with its raw body; None if that is larger than any real one."""
+    body = b""
+    if request.can_read_body:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in request.content.iter_any():
+            size += len(chunk)
+            if size > LARGEST_BODY:
+                return None
+            chunks.append(chunk)
+        body = b"".join(chunks)
+    return Request(request.method, request.raw_path, request.headers, body)
+
+
+async def _break(request: web.BaseRequest, *, silent: bool) -> None:
+    """Say nothing until the client gives up, then (or at once) cut the connection."""
+    while silent and request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
+        await asyncio.sleep(TICK / SECOND)
+    _cut(request)
+
+
+def _cut(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _http_date(at: Millis) -> str:
+    return formatdate(at // SECOND, usegmt=True)
