@@ -8,6 +8,19 @@ users, the market and the house (which lends for margin and collects fees) alway
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from src.backtest.exchange import (
+    accounts,
+    breaker,
+    flow,
+    margin,
+    outside,
+    public_data,
+    reads,
+    schedule,
+    snapshot,
+)
+from src.backtest.exchange.account import User
+from src.backtest.exchange.accounts import BalanceSheet, new_state
 from src.backtest.exchange.codes import Refused
 from src.backtest.exchange.kinds import (
     CircuitMode,
@@ -19,6 +32,8 @@ from src.backtest.exchange.kinds import (
     PairStatus,
     PositionSide,
 )
+from src.backtest.exchange.market import Market
+from src.backtest.exchange.outside import Step
 from src.backtest.exchange.requests import NOT_A_NUMBER, OrderFilter, OrderRequest, TradeFilter
 from src.backtest.exchange.rules import (
     BTC_JPY_RULES,
@@ -50,8 +65,10 @@ from src.backtest.exchange.views import (
     TransactionView,
     UserId,
 )
+from src.core.domain.candles import Candles
 from src.core.domain.market import Lots, Ticks
 from src.core.domain.time import Millis
+from src.core.exceptions import BadCandles
 
 __all__ = [
     "BTC_JPY_RULES",
@@ -60,6 +77,7 @@ __all__ = [
     "SPOT_ONLY_RULES",
     "AssetView",
     "AvailableBalance",
+    "BalanceSheet",
     "CandlesView",
     "CircuitMode",
     "CircuitView",
@@ -90,6 +108,7 @@ __all__ = [
     "Scope",
     "SimulatedExchange",
     "StatusView",
+    "Step",
     "Switches",
     "TickerView",
     "TradeFilter",
@@ -116,10 +135,13 @@ class SimulatedExchange:
         Where order and trade ids begin.
     """
 
-    now: Millis
-
     def __init__(self, pairs: Mapping[str, PairRules], switches: Switches, *, start: Millis, seed: int) -> None:
-        raise NotImplementedError
+        self._state = new_state(pairs, switches, start, seed)
+
+    @property
+    def now(self) -> Millis:
+        """The exchange's clock."""
+        return self._state.now
 
     # ---- time
 
@@ -131,11 +153,13 @@ class SimulatedExchange:
         ValueError
             If `to` is before `now`.
         """
-        raise NotImplementedError
+        if to < self._state.now:
+            raise ValueError(f"the exchange is at {self._state.now} and cannot go back to {to}")
+        schedule.advance(self._state, to)
 
-    def next_due(self) -> Millis | None:
-        """Return the next instant at which something happens by itself; None if nothing will."""
-        raise NotImplementedError
+    def next_due(self) -> Millis:
+        """Return the next instant at which something happens by itself (a rollover, if nothing else)."""
+        return schedule.next_due(self._state)
 
     # ---- users
 
@@ -143,15 +167,16 @@ class SimulatedExchange:
         self, name: str, assets: Mapping[str, Decimal], *, margin_enabled: bool = True, company: bool = False
     ) -> UserId:
         """Open an account that holds `assets` (in JPY, BTC …, on the assets' grids)."""
-        raise NotImplementedError
+        return accounts.add_user(self._state, name, assets, margin_enabled=margin_enabled, company=company).id
 
     def deposit(self, user: UserId, asset: str, amount: Decimal) -> None:
         """Pay in; a debt is paid from it first."""
-        raise NotImplementedError
+        accounts.deposit(self._state, self._user(user), asset, amount)
+        flow.settle_down(self._state)
 
     def set_margin_enabled(self, user: UserId, enabled: bool) -> None:
         """Pass or withdraw the margin review (50058)."""
-        raise NotImplementedError
+        self._user(user).margin_enabled = enabled
 
     # ---- orders
 
@@ -163,7 +188,7 @@ class SimulatedExchange:
         Refused
             With the code of the first check that fails; nothing was changed.
         """
-        raise NotImplementedError
+        return flow.submit(self._state, self._user(user), request)
 
     def cancel(self, user: UserId, pair: str | None, order_id: int | None) -> OrderView:
         """Cancel an active order.
@@ -174,7 +199,7 @@ class SimulatedExchange:
             30009 and 40017 (pair), 30006 (id missing), 50009 (unknown), 50010, 50026, 50027, 70019 (order's state),
             70004, 70018 (suspension).
         """
-        raise NotImplementedError
+        return flow.cancel(self._state, self._user(user), pair, order_id)
 
     def cancel_many(self, user: UserId, pair: str | None, order_ids: Sequence[int] | None) -> tuple[OrderView, ...]:
         """Cancel up to 30 orders; what becomes of a bad id among them is a switch.
@@ -184,67 +209,70 @@ class SimulatedExchange:
         Refused
             As `cancel`, and 30007, 40014 (empty), 40015 (more than 30).
         """
-        raise NotImplementedError
+        return flow.cancel_many(self._state, self._user(user), pair, order_ids)
 
     def order(self, user: UserId, pair: str | None, order_id: int | None) -> OrderView:
         """Return one order; 50009 if it is unknown or ended more than three months ago."""
-        raise NotImplementedError
+        return reads.order(self._state, self._user(user), pair, order_id)
 
     def orders_info(self, user: UserId, pair: str | None, order_ids: Sequence[int] | None) -> tuple[OrderView, ...]:
         """Return those of the orders that are known; unknown and old ids are left out."""
-        raise NotImplementedError
+        return reads.orders_info(self._state, self._user(user), pair, order_ids)
 
     def active_orders(self, user: UserId, which: OrderFilter = OrderFilter()) -> tuple[OrderView, ...]:
         """Return waiting and resting orders, newest first."""
-        raise NotImplementedError
+        return reads.active_orders(self._state, self._user(user), which)
 
     def trade_history(self, user: UserId, which: TradeFilter = TradeFilter()) -> tuple[TradeView, ...]:
         """Return the user's trades, newest first unless asked otherwise."""
-        raise NotImplementedError
+        return reads.trade_history(self._state, self._user(user), which)
 
     # ---- accounts
 
     def assets(self, user: UserId) -> tuple[AssetView, ...]:
         """Return every asset of the exchange, JPY first."""
-        raise NotImplementedError
+        return tuple(self._state.asset_view(self._user(user), asset) for asset in self._user(user).assets)
 
     def margin_status(self, user: UserId) -> MarginStatus:
         """Return the margin arithmetic as of now."""
-        raise NotImplementedError
+        return margin.status_of(self._state, self._user(user))
 
     def margin_positions(self, user: UserId) -> MarginPositions:
         """Return both positions of every pair with margin, flat ones included."""
-        raise NotImplementedError
+        return reads.margin_positions(self._state, self._user(user))
 
     # ---- public data
 
     def pairs(self) -> tuple[PairView, ...]:
         """Return every pair's rules as they are now."""
-        raise NotImplementedError
+        return tuple(schedule.pair_view(self._state, pair) for pair in self._state.markets)
 
     def statuses(self) -> tuple[StatusView, ...]:
         """Return how busy every pair is."""
-        raise NotImplementedError
+        return tuple(
+            StatusView(pair, market.status, Lots(max(market.min_lots, market.rules.min_lots)))
+            for pair, market in self._state.markets.items()
+        )
 
     def ticker(self, pair: str) -> TickerView:
         """Return the last 24 hours; unknown pairs are 10000, here and in all public reads."""
-        raise NotImplementedError
+        return public_data.ticker(self._state, self._public(pair))
 
     def depth(self, pair: str) -> DepthView:
         """Return the book, 200 levels a side."""
-        raise NotImplementedError
+        return public_data.depth(self._state, self._public(pair))
 
     def transactions(self, pair: str, day: str | None = None) -> tuple[TransactionView, ...]:
         """Return the newest 60 trades, newest first, or all of a finished UTC day (YYYYMMDD), oldest first."""
-        raise NotImplementedError
+        return public_data.transactions(self._state, self._public(pair), day)
 
     def candles(self, pair: str, type_: str, date: str) -> CandlesView:
         """Return a candle file: of a UTC day (YYYYMMDD) up to 1hour, of a UTC year (YYYY) from 4hour on."""
-        raise NotImplementedError
+        return public_data.candles(self._state, self._public(pair), type_, date)
 
     def circuit_break_info(self, pair: str) -> CircuitView:
         """Return the circuit breaker's state."""
-        raise NotImplementedError
+        return breaker.circuit_view(self._state, self._public(pair))
 
     # ---- what scenarios move
 
@@ -259,33 +287,69 @@ class SimulatedExchange:
         reopen_at: Millis | None = None,
     ) -> None:
         """Change how the pair trades; entering NONE runs the auction first."""
-        raise NotImplementedError
+        change = breaker.Change(mode, fee_type, itayose_upper, itayose_lower, reopen_at)
+        breaker.change_mode(self._state, self._market(pair), change)
+        flow.settle_down(self._state)
 
     def set_flags(self, pair: str, flags: Flags) -> None:
         """Replace the pair's flags."""
-        raise NotImplementedError
+        self._change(pair, self._market(pair).rules._replace(flags=flags))
 
     def set_status(self, pair: str, status: PairStatus, min_lots: Lots | None = None) -> None:
         """Set how busy the pair is and its present minimum (None: the pair's own)."""
-        raise NotImplementedError
+        market = self._market(pair)
+        market.status = status
+        market.min_lots = market.rules.min_lots if min_lots is None else min_lots
+        self._change(pair, market.rules)
 
     def set_fees(self, pair: str, fees: PairFees) -> None:
         """Replace the pair's fees from the next fill on."""
-        raise NotImplementedError
+        self._change(pair, self._market(pair).rules._replace(fees=fees))
 
     def set_next_margin(self, pair: str, terms: MarginTerms) -> None:
         """Announce the terms of the next margin week."""
-        raise NotImplementedError
+        self._market(pair).next_margin = terms
+        self._change(pair, self._market(pair).rules)
+
+    # ---- the market around the users
+
+    def load_history(self, pair: str, candles: Candles, period: int) -> None:
+        """Give the pair a past: bars of `period` milliseconds that closed before now, for candle files to show.
+
+        Raises
+        ------
+        BadCandles
+            If a bar closes later than now, or trading has begun.
+        """
+        market = self._market(pair)
+        if market.tape.last_id or (len(candles) and candles.bar(-1).closed_at > self.now):
+            raise BadCandles(
+                f"the past of {pair} was to be set after it had begun",
+                remedy="load bars that closed before the exchange's start, before anything trades",
+            )
+        market.history, market.history_period = candles, period
+        if len(candles):
+            market.tape.last = int(candles.close[-1])
+
+    def move_market(self, pair: str, step: Step) -> None:
+        """Let the pair's other traders quote anew and trade; users' orders that are passed or reached trade, too."""
+        outside.step(self._state, self._market(pair), step)
+        flow.settle_down(self._state)
+
+    def balance_sheet(self) -> BalanceSheet:
+        """Return who holds how much of every asset: what all hold is exactly what was paid in."""
+        return accounts.balance_sheet(self._state)
 
     # ---- events and state
 
     def drain(self) -> list[Event]:
         """Return what happened since the last call, in order."""
-        raise NotImplementedError
+        events, self._state.events = self._state.events, []
+        return events
 
     def snapshot(self) -> bytes:
         """Return the whole state as JSON; equal states give equal bytes."""
-        raise NotImplementedError
+        return snapshot.write(self._state)
 
     @classmethod
     def restore(cls, content: bytes) -> "SimulatedExchange":
@@ -296,4 +360,19 @@ class SimulatedExchange:
         StoreDamaged
             If `content` is not a snapshot of this version.
         """
-        raise NotImplementedError
+        exchange = cls.__new__(cls)
+        exchange._state = snapshot.read(content)
+        return exchange
+
+    def _user(self, user: UserId) -> User:
+        return self._state.users[user]
+
+    def _market(self, pair: str) -> Market:
+        return self._state.markets[pair]
+
+    def _public(self, pair: str) -> Market:
+        return public_data.public_market(self._state, pair)
+
+    def _change(self, pair: str, rules: PairRules) -> None:
+        self._market(pair).rules = rules
+        self._state.tell(EventKind.PAIR, None, pair, schedule.pair_view(self._state, pair))
