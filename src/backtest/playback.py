@@ -103,7 +103,7 @@ def interpreted_player(tape: Tape) -> Player:
 
 
 def compiled_player(
-    tape: Tape, params: Params, market: MarketParams, cache: Path, progress: Progress = silent
+    tape: Tape, params: Params, market: MarketParams, cache: Path | None, progress: Progress = silent
 ) -> Player:
     """Return the player that runs the fold as machine code, or interpreted if a strategy cannot be compiled.
 
@@ -112,7 +112,7 @@ def compiled_player(
     params, market
         Of any run to come: only the classes of the strategies matter, other values never compile again.
     cache
-        Folder that keeps compiled code between processes.
+        Folder that keeps compiled code between processes; None to keep none.
     progress
         Told "compiling" before, which takes seconds without a cache; and "interpreted" when it did not work.
     """

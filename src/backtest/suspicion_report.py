@@ -25,7 +25,7 @@ _WORDS: Final = {
         "compared": "比べた数値",
         "found": "違った列",
         "none": "違いはありません。",
-        "heads": ("種類", "列", "最初に違う足", "未来の始まり / 履歴の始まり", "少なくとも", "箇所", "足"),
+        "heads": ("種類", "列", "最初に違う足", "少なくとも", "箇所", "足"),
         "row": "行",
         "decision": "判断",
         "reach": "{n}本",
@@ -46,15 +46,7 @@ _WORDS: Final = {
         "compared": "Numbers compared",
         "found": "Columns that differ",
         "none": "No difference.",
-        "heads": (
-            "kind",
-            "column",
-            "first bar that differs",
-            "future begins after / history begins",
-            "at least",
-            "places",
-            "bars",
-        ),
+        "heads": ("kind", "column", "first bar that differs", "at least", "places", "bars"),
         "row": "row",
         "decision": "decision",
         "reach": "{n} bars",
@@ -100,13 +92,12 @@ def _differences(found: tuple[Difference, ...], language: str) -> RenderableType
     words = _WORDS[language]
     table = Table(box=box.SIMPLE_HEAD, title_justify="left")
     for head in words["heads"]:
-        table.add_column(head, overflow="fold")
+        table.add_column(head, no_wrap=head == words["heads"][2], overflow="fold")
     for one in found[:_SHOWN]:
         table.add_row(
             str(words[one.kind]),
             Text(one.name, style="bold red"),
             format_jst(one.first),
-            format_jst(one.place),
             str(words["reach"]).format(n=f"{one.reach:,}"),
             f"{one.places:,}",
             f"{one.bars:,}",

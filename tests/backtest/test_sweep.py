@@ -3,21 +3,30 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from datetime import datetime
 from multiprocessing import active_children
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from src.backtest import BacktestEngine
+from src.backtest.fold import empty_output
+from src.backtest.playback import compiled_player
 from src.backtest.sweep import Request, Sweep, prepare_sweep, run_sweep
 from src.backtest.sweep_store import RESULTS, UNFINISHED, read_results
+from src.backtest.tape import frozen
 from src.backtest.trial_ledger import TrialLedger
 from src.core.clock import ManualClock
 from src.core.config import load_config
+from src.core.domain.market import Money, Side
 from src.core.domain.time import Millis
 from src.core.exceptions import ConfigError, DataError, StoreDamaged
+from src.features.row import Row
+from src.strategies.utils.constants import NO_SIGNAL, Signal
+from tests.backtest.made_worlds import made_world
 
 CONFIG = Path(__file__).resolve().parents[2] / "config/backtest/base.yaml"
 FEBRUARY = datetime(2021, 2, 1), datetime(2021, 2, 11)
@@ -185,6 +194,43 @@ def test_a_long_sweep_moves_to_processes_and_a_short_one_does_not(sweep: Sweep, 
             run_sweep(long, tmp_path / name, ledger_in(tmp_path), processes=processes, progress=Counting(30))
     assert (max(helpers) > 0) == (len(os.sched_getaffinity(0)) > 1)
     assert (tmp_path / "long" / UNFINISHED).read_bytes() == (tmp_path / "alone" / UNFINISHED).read_bytes()
+
+
+def test_a_process_that_is_killed_is_told_and_the_sweep_resumes_to_the_same_bytes(tmp_path: Path):
+    request = REQUEST._replace(grids=(), ranges=("atr_based.stop=0.5:2",), random=60)
+    sweep = prepared(request)
+
+    def kill_one(what: str, done: int, of: int) -> None:
+        if what == "sets" and done == 5:
+            os.kill(active_children()[0].pid or 0, signal.SIGKILL)
+
+    with pytest.raises(ConfigError, match="ended from outside"):
+        run_sweep(sweep, tmp_path / "s", ledger_in(tmp_path), processes=2, progress=kill_one)
+    run_sweep(sweep, tmp_path / "s", ledger_in(tmp_path), resume=True, processes=1)
+    run_sweep(sweep, tmp_path / "whole", ledger_in(tmp_path), processes=1)
+    assert (tmp_path / "s" / RESULTS).read_bytes() == (tmp_path / "whole" / RESULTS).read_bytes()
+
+
+def test_a_strategy_that_cannot_be_compiled_is_played_interpreted_and_that_is_told():
+    made = made_world(1, bars=50)
+    params = made.params._replace(strategies=(Formatted(),), weights=(1.0,))
+    told: list[str] = []
+    player = compiled_player(frozen(made.tape), params, made.market, None, lambda what, done, of: told.append(what))
+    assert told == ["compiling", "interpreted"]
+    assert not player.compiled
+    assert player.play(Money(made.cash), params, made.market, empty_output(50, 1)).world.book.cash > 0
+
+
+class Formatted(NamedTuple):
+    """A strategy that reads a number through text, which numba cannot."""
+
+    stop: float = 1.0
+
+    def propose(self, row: Row) -> Signal:
+        return Signal(Side.BUY, 1.0, float(f"{row.close:.0f}"), 0.0, 0.0, 0) if row.close > 0 else NO_SIGNAL
+
+    def holds(self, row: Row, side: Side) -> bool:
+        return True
 
 
 def test_an_impossible_set_is_refused_before_anything_runs(tmp_path: Path):
