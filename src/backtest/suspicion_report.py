@@ -46,7 +46,7 @@ _WORDS: Final = {
         "compared": "Numbers compared",
         "found": "Columns that differ",
         "none": "No difference.",
-        "heads": ("kind", "column", "first bar that differs", "at least", "places", "bars"),
+        "heads": ("kind", "column", "first bar", "at least", "places", "bars"),
         "row": "row",
         "decision": "decision",
         "reach": "{n} bars",
@@ -92,7 +92,7 @@ def _differences(found: tuple[Difference, ...], language: str) -> RenderableType
     words = _WORDS[language]
     table = Table(box=box.SIMPLE_HEAD, title_justify="left")
     for head in words["heads"]:
-        table.add_column(head, no_wrap=head == words["heads"][2], overflow="fold")
+        table.add_column(head, no_wrap=head in words["heads"][1:3])
     for one in found[:_SHOWN]:
         table.add_row(
             str(words[one.kind]),
