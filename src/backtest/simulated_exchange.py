@@ -33,6 +33,8 @@ from src.backtest.exchange.kinds import (
     PositionSide,
 )
 from src.backtest.exchange.market import Market
+from src.backtest.exchange.market_replay import MarketReplay, advance_markets
+from src.backtest.exchange.market_shape import BITBANK_2026, BITFLYER_2018, GMO_2024, MarketShape
 from src.backtest.exchange.outside import Step
 from src.backtest.exchange.requests import NOT_A_NUMBER, OrderFilter, OrderRequest, TradeFilter
 from src.backtest.exchange.rules import (
@@ -71,8 +73,11 @@ from src.core.domain.time import Millis
 from src.core.exceptions import BadCandles
 
 __all__ = [
+    "BITBANK_2026",
+    "BITFLYER_2018",
     "BTC_JPY_RULES",
     "DEFAULT_PAIRS",
+    "GMO_2024",
     "NOT_A_NUMBER",
     "SPOT_ONLY_RULES",
     "AssetView",
@@ -90,6 +95,8 @@ __all__ = [
     "MarginState",
     "MarginStatus",
     "MarginTerms",
+    "MarketReplay",
+    "MarketShape",
     "NoticeView",
     "OrderFilter",
     "OrderRequest",
@@ -117,6 +124,7 @@ __all__ = [
     "TriggerBasis",
     "UserId",
     "Valuation",
+    "advance_markets",
 ]
 
 

@@ -76,6 +76,7 @@ class User:
     state: MarginState = MarginState.NORMAL
     notice: NoticeView = NO_NOTICE
     payable: int = 0  # shortfall owed, money units
+    watched: bool = False  # has, or lately had, a position or a debt
     losscut_at: Millis | None = None  # next step of a running forced close
 
     def held(self) -> list[Position]:

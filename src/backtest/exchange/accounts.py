@@ -9,10 +9,10 @@ from src.backtest.exchange.kinds import PositionSide
 from src.backtest.exchange.market import Market
 from src.backtest.exchange.rules import PairRules
 from src.backtest.exchange.schedule import next_hour, week_end
-from src.backtest.exchange.state import JPY, State
+from src.backtest.exchange.state import JPY, JPY_DIGITS, State
 from src.backtest.exchange.switches import Switches
 from src.backtest.exchange.views import UserId
-from src.core.domain.market import SAFE
+from src.core.domain.market import PPM, SAFE
 from src.core.domain.time import Millis
 from src.core.exceptions import ConfigError
 
@@ -46,6 +46,9 @@ def new_state(pairs: Mapping[str, PairRules], switches: Switches, start: Millis,
     state = State(start, switches, markets, next_hour(start, switches.interest_hour), FIRST_ORDER_ID + seed)
     if switches.call_hour >= 0:
         state.calls_at = next_hour(start, switches.call_hour)
+    state.terms[JPY] = (JPY_DIGITS, PPM)
+    for rules in pairs.values():
+        state.terms[rules.base_asset] = (rules.base_precision, rules.collateral_ppm)
     for asset in [JPY, *(m.rules.base_asset for m in markets.values())]:
         state.house[asset] = state.outside[asset] = state.paid_in[asset] = 0
     return state

@@ -75,6 +75,15 @@ class BookSide:
         if order.remaining == 0:
             self._leave(level, order)
 
+    def enlarge(self, order: Order, lots: int) -> bool:
+        """Add `lots` to an order at rest if it is the last in its queue; return whether it was."""
+        level = self.levels[order.price or 0]
+        if next(reversed(level.orders)) != order.id:
+            return False
+        order.remaining += lots
+        level.lots += lots
+        return True
+
     def remove(self, order: Order) -> None:
         """Take an order out of the book; what remains of it stays written on it."""
         level = self.levels[order.price or 0]

@@ -18,18 +18,21 @@ MONEY_DIGITS = 4  # of JPY in a money unit
 class Waiting:
     """Orders that wait for a price, by direction and side, each list in order of its trigger price."""
 
-    __slots__ = ("falling", "rising")
+    __slots__ = ("count", "falling", "rising")
 
     def __init__(self) -> None:
+        self.count = 0
         self.rising: dict[Side, list[tuple[int, int]]] = {Side.BUY: [], Side.SELL: []}
         self.falling: dict[Side, list[tuple[int, int]]] = {Side.BUY: [], Side.SELL: []}
 
     def add(self, order: Order) -> None:
         """Begin to wait."""
+        self.count += 1
         insort(self._list(order), (order.trigger or 0, order.id))
 
     def remove(self, order: Order) -> None:
         """Stop waiting."""
+        self.count -= 1
         waiting = self._list(order)
         del waiting[bisect_left(waiting, (order.trigger or 0, order.id))]
 

@@ -70,11 +70,18 @@ def _print(state: State, market: Market, move: Step) -> None:
 
 
 def _requote(state: State, market: Market, side: Side, wanted: dict[int, int]) -> None:
-    quotes = market.quotes[side]
-    for price in [p for p in quotes if p not in wanted]:
+    quotes, book = market.quotes[side], market.book.side(side)
+    for price in sorted(p for p in quotes if p not in wanted):
         _withdraw(state, market, side, price)
     for price, lots in wanted.items():
-        quote(state, market, side, price, lots)
+        present = quotes.get(price)
+        if present is None:
+            order = _order(state, market, side, price, lots)
+            quotes[price] = [order]
+            book.add(order)
+        elif len(present) > 1 or present[0].remaining != lots:
+            quote(state, market, side, price, lots)
+    touch_book(state, market)
 
 
 def quote(state: State, market: Market, side: Side, price: int, lots: int) -> None:
@@ -89,12 +96,11 @@ def quote(state: State, market: Market, side: Side, price: int, lots: int) -> No
         present -= cut
         if not orders[-1].remaining:
             orders.pop()
-    if present < lots:
+    if present < lots and not (orders and book.enlarge(orders[-1], lots - present)):
         orders.append(_order(state, market, side, price, lots - present))
         book.add(orders[-1])
     if not orders:
         del market.quotes[side][price]
-    touch_book(state, market)
 
 
 def _withdraw(state: State, market: Market, side: Side, price: int) -> None:
@@ -102,7 +108,6 @@ def _withdraw(state: State, market: Market, side: Side, price: int) -> None:
     for order in market.quotes[side].pop(price):
         if order.remaining:
             book.remove(order)
-    touch_book(state, market)
 
 
 def take(state: State, market: Market, side: Side, limit: int, lots: int) -> int:

@@ -53,6 +53,7 @@ class State:
     sequence: int = 0
     calls_at: Millis | None = None  # next hour of margin calls
     doubtful: dict[UserId, None] = field(default_factory=dict)  # whose margin state is to be looked at
+    terms: dict[str, tuple[int, int]] = field(default_factory=dict)  # of assets: digits, collateral in ppm
     unbacked: dict[UserId, None] = field(default_factory=dict)  # whose orders lock more cash than there is
     touched: dict[str, None] = field(default_factory=dict)  # pairs whose book or price changed
     called: dict[UserId, None] = field(default_factory=dict)  # who owes collateral by a date
@@ -110,10 +111,7 @@ class State:
 
     def asset_terms(self, asset: str) -> tuple[int, int]:
         """Return an asset's digits and how much of its value counts as collateral, in ppm."""
-        for market in self.markets.values():
-            if market.rules.base_asset == asset:
-                return market.rules.base_precision, market.rules.collateral_ppm
-        return JPY_DIGITS, 1_000_000
+        return self.terms[asset]
 
     def position_view(self, position: Position) -> PositionView:
         """Return a position as the (possibly late) ledger shows it."""
@@ -132,18 +130,24 @@ class State:
     def assets_moved(self, user: UserId, asset: str) -> None:
         """Remember to report a balance, and to look at what it means for the margin."""
         self.moved_assets[user, asset] = None
-        self.doubtful[user] = None
+        if self.users[user].watched:
+            self.doubtful[user] = None
 
     def position_moved(self, position: Position, user: UserId) -> None:
         """Remember to report a position, and to look at what it means for the margin."""
         self.moved_positions[user, position.pair, position.side] = None
+        self.users[user].watched = True
         self.doubtful[user] = None
 
     def report_moves(self) -> None:
         """Report the balances and positions that the call changed; late positions wait for their time."""
-        for id_, pair, side in self.moved_positions:
-            self._report_position(self.users[id_], self.users[id_].positions[pair][side])
-        self.moved_positions.clear()
+        if self.moved_positions:
+            for id_, pair, side in self.moved_positions:
+                self._report_position(self.users[id_], self.users[id_].positions[pair][side])
+            self.moved_positions.clear()
+        if not self.moved_assets or not self.switches.events:
+            self.moved_assets.clear()
+            return
         by_user: dict[UserId, list[AssetView]] = {}
         for id_, asset in self.moved_assets:
             by_user.setdefault(id_, []).append(self.asset_view(self.users[id_], asset))

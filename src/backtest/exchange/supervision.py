@@ -30,7 +30,7 @@ def supervise(state: State) -> bool:
         price = state.mark(market)
         if price is not None and not market.safe_low < price < market.safe_high:
             market.safe_low, market.safe_high = -1, SAFE
-            state.doubtful.update((id_, None) for id_ in state.users)
+            state.doubtful.update((id_, None) for id_, user in state.users.items() if user.watched)
     state.touched.clear()
     while state.doubtful:
         id_ = next(iter(state.doubtful))
@@ -48,6 +48,7 @@ def look_at(state: State, user: User, *, calling: bool = False) -> None:
         return
     held = user.held()
     if not held and not user.payable and user.state is MarginState.NORMAL:
+        user.watched = False
         return
     if user.payable:
         _pay_debt(state, user)
