@@ -10,7 +10,7 @@ of one class. Parameters stay arguments, so other values never compile again. `r
 is replaced by its form for matrices.
 
 numba's disk cache does not see an edit in another file; its folder is therefore named by a hash of all
-sources of floors 0 and 1 and of the versions of numba and llvmlite.
+sources that are compiled and of the versions of numba and llvmlite.
 
 Every twin but the outermost is drawn into its caller: the world and a row are tuples of dozens of numbers, and
 handing them from function to function through memory took four times as long as the decisions themselves.
@@ -33,7 +33,8 @@ from src.strategies.base.strategy_base import Strategy
 from src.strategies.base.strategy_manager import leader_holds, propose_all
 
 _SOURCE: Final = Path(__file__).resolve().parents[1]
-_PURE: Final = ("core/domain", "features", "strategies", "trading", "backtest")
+_COMPILED: Final = ("core/domain", "features", "strategies", "trading", "backtest/f*.py", "backtest/compiled.py")
+"""Where what is compiled stands, below `src`: whole folders, and the fold with its fills."""
 
 _INNER: Final[dict[str, Any]] = {
     "error_model": "python",
@@ -57,8 +58,8 @@ def _enum_as_float(context: Any, builder: Any, given: Any, wanted: Any, value: A
 def cache_name() -> str:
     """Return the name of the cache folder that belongs to the present sources and compiler."""
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
-    for folder in _PURE:
-        for path in sorted((_SOURCE / folder).rglob("*.py")):
+    for place in _COMPILED:
+        for path in sorted(_SOURCE.glob(place if place.endswith(".py") else f"{place}/**/*.py")):
             digest.update(path.relative_to(_SOURCE).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
