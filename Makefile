@@ -22,9 +22,9 @@ DEV := $(RESEARCH) requirements/dev.in
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: ## Backtest a year of the sample market that comes with the repository
+demo: ## Backtest a year of the sample market and draw its report
 	@bash scripts/setup_venv.sh research
-	$(PY) main.py backtest --data sample --start 2023-01-01 --end 2024-01-01
+	$(PY) main.py backtest --data sample --start 2023-01-01 --end 2024-01-01 --report
 
 test: ## Run the tests (PYTEST_ARGS="-k ledger" narrows them)
 	@bash scripts/setup_venv.sh dev

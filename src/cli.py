@@ -99,6 +99,7 @@ def backtest(
     commission_rate: Annotated[float | None, typer.Option(help="Replaces the fee table: 0.001 is 0.1 %.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show every reason and every trade.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")] = False,
+    draw: Annotated[bool, typer.Option("--report", help="Draw the run's report as well: page, text, picture.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. [default: logs/backtests/<run>]")] = None,
 ) -> None:
     """Run the strategies over stored candles and say what became of the money, and why it did not trade."""
@@ -133,11 +134,13 @@ def backtest(
     _log(settings).info("backtest finished", run=str(folder), **{name: result.summary[name] for name in kept})
     if result.summary["trial_ledger"]:
         typer.echo(f"trial ledger: {result.summary['trial_ledger']}", err=True)
+    if draw:
+        _draw_report(folder, settings.language)
     if as_json:
         typer.echo(summary_json(result.summary), nl=False)
         return
     _print_run(result, settings.language, verbose)
-    typer.echo(str(folder))
+    typer.echo(str(folder / "report.html" if draw else folder))
 
 
 @app.command()
@@ -376,6 +379,12 @@ def list_series(
         typer.echo(f"  from {info.source}")
     if damaged:
         raise typer.Exit(1)
+
+
+def _draw_report(folder: Path, language: str) -> None:
+    from src.backtest.report import write_report
+
+    write_report(folder, language)
 
 
 def _log(settings: "Settings") -> "BoundLogger":
