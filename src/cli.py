@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -250,6 +250,61 @@ def warmup(
 ) -> None:
     """Let the history begin later: no warm row and no decision on one may change."""
     _suspect("warmup", data, bars, strategies, beginnings, seed, config)
+
+
+@app.command()
+def twin(
+    data: Annotated[
+        str, typer.Option(help="Market to replay: a stored series, a candle file, `sample`, or `none`.")
+    ] = "sample",
+    speed: Annotated[float, typer.Option(help="How many times as fast the market runs; 0 stands still.", min=0)] = 60.0,
+    lock_step: Annotated[bool, typer.Option("--lock-step", help="Time moves only when the client waits.")] = False,
+    port: Annotated[int, typer.Option(help="0 is any free one.", min=0, max=65_535)] = 0,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; only this machine can reach the default.")
+    ] = "127.0.0.1",
+    faults: Annotated[Path | None, typer.Option(help="Fault plan (YAML).")] = None,
+    accounts: Annotated[int, typer.Option(help="How many users there are at the start.", min=1, max=1_000)] = 1,
+    state: Annotated[Path | None, typer.Option(help="File that keeps the exchange over restarts.")] = None,
+    save_every: Annotated[
+        int, typer.Option(help="Milliseconds between saves; 0 saves before each answer.", min=0)
+    ] = 1_000,
+    start: Annotated[str | None, typer.Option(help="First moment of the market: 2023-01-01T09:00 (JST).")] = None,
+    seed: Annotated[int, typer.Option(help="Of the market inside the bars and of ids.", min=0)] = 0,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a switch.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print addresses and keys as one line of JSON.")] = False,
+    config: ConfigOption = BACKTEST_CONFIG,
+) -> None:
+    """Run an exchange on this machine that speaks bitbank's protocol. It is not bitbank; no order in it is real."""
+    import asyncio
+
+    from src.core.clock import SystemClock
+    from src.core.orchestration.twin_market import twin_market
+    from src.twin.fault_plan import read_plan
+    from src.twin.launch import NO_PLAN, Options, announcement_json, announcement_lines, read_switches, run_twin
+
+    plan = NO_PLAN if faults is None else read_plan(faults)
+    clock = SystemClock()
+    market = twin_market(data, config, clock.now(), None if start is None else _moment(start, "--start"), seed)
+    options = Options(
+        start=market.start,
+        host=host,
+        port=port,
+        speed=speed,
+        lock_step=lock_step,
+        accounts=accounts,
+        plan=plan,
+        state=state,
+        save_every=save_every,
+        seed=seed,
+        switches=read_switches(set_ or ()),
+    )
+
+    def announce(what: "dict[str, Any]") -> None:
+        for line in [announcement_json(what)] if as_json else announcement_lines(what):
+            typer.echo(line)
+
+    asyncio.run(run_twin(options, clock, market.make_driver, announce))
 
 
 @data.command()

@@ -58,11 +58,19 @@ class Accounts:
         self._users[name] = self._exchange.add_user(name, assets, margin_enabled=margin_enabled)
         return self._users[name]
 
-    def add_key(self, name: str) -> ApiKey:
-        """Return a new key of a user; what it signs belongs to nobody's real money."""
-        key = ApiKey(secrets.token_hex(18), secrets.token_hex(32), self.user(name))
-        self.keys[key.key] = key
-        return key
+    def add_key(self, name: str, key: str | None = None, secret: str | None = None) -> ApiKey:
+        """Return a new key of a user, drawn unless given.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such user, or the key is another's.
+        """
+        new = ApiKey(key or secrets.token_hex(18), secret or secrets.token_hex(32), self.user(name))
+        if new.key in self.keys:
+            raise ConfigError("the twin already has this key", remedy="give another one, or none")
+        self.keys[new.key] = new
+        return new
 
     def revoke(self, name: str, *, revoked: bool = True) -> None:
         """Withdraw all keys of a user, or give them back."""

@@ -85,7 +85,8 @@ class Control:
         return self._key({"user": name})
 
     def _key(self, content: Content) -> Content:
-        key = self._service.accounts.add_key(str(content["user"]))
+        chosen = (str(content[name]) if name in content else None for name in ("key", "secret"))
+        key = self._service.accounts.add_key(str(content["user"]), *chosen)
         return {"user": content["user"], "key": key.key, "secret": key.secret}
 
     def _act(self, content: Content) -> Content:

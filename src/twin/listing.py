@@ -16,10 +16,10 @@ def _margin_pair(base: str, price_digits: int) -> PairRules:
         pair=f"{base}_jpy",
         base_asset=base,
         price_digits=price_digits,
-        limit_max_lots=Lots(1_000_000_000),
-        market_max_lots=Lots(100_000_000),
+        market_max_lots=Lots(1_000_000),
         fees=_OTHER_FEES,
         margin=MarginTerms(400, 400, 500_000, 100_000),
+        price_floor=Ticks(10),
         price_cap=Ticks(10_000_000 * 10**price_digits),
     )
 

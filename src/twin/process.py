@@ -6,6 +6,7 @@ import select
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,8 +46,8 @@ class RunningTwin(NamedTuple):
 
         Raises
         ------
-        urllib.error.HTTPError
-            If it refuses; the body says why.
+        RuntimeError
+            If it refuses; with its reasons.
         """
         request = urllib.request.Request(  # noqa: S310 - the address is the twin's own
             f"{self.announced['control']}{path}",
@@ -54,8 +55,12 @@ class RunningTwin(NamedTuple):
             method=method,
             headers={"X-Twin-Token": str(self.announced["control_token"])},
         )
-        with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 - as above
-            answer: dict[str, Any] = json.load(reply)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 - as above
+                answer: dict[str, Any] = json.load(reply)
+        except urllib.error.HTTPError as e:
+            with e:
+                raise RuntimeError(f"{method} {path} was refused: {e.read().decode(errors='replace')}") from e
         return answer
 
     def act(self, act: str, **fields: Any) -> dict[str, Any]:

@@ -1,0 +1,117 @@
+"""Twins for the contract suite: one whose market stands still at a price, and others with switches set."""
+
+import itertools
+import os
+import random
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+
+import pytest
+
+from src.twin.process import RunningTwin, started_twin
+from tests.contracts.bitbank.desk import PAIR, PRICE, Desk
+
+STILL = ("--data", "none", "--speed", "0")
+UNHURRIED = ("--set", "queries_per_second=0", "--set", "updates_per_second=0", "--set", "public_lag=0")
+SEED_VARIABLE = "TWIN_TEST_SEED"
+
+_numbers = itertools.count(1)
+TwinMaker = Callable[..., RunningTwin]
+DeskMaker = Callable[..., Desk]
+
+
+@pytest.fixture(scope="session")
+def twin_with() -> Iterator[TwinMaker]:
+    """Starts a twin with switches; the same switches give the same twin."""
+    with ExitStack() as stack:
+        running: dict[tuple[str, ...], RunningTwin] = {}
+
+        def start(*arguments: str, fresh: bool = False, **switches: object) -> RunningTwin:
+            chosen = [part for name, value in switches.items() for part in ("--set", f"{name}={value}")]
+            key = (*arguments, *chosen)
+            if fresh or key not in running:
+                twin = stack.enter_context(started_twin(*STILL, *UNHURRIED, *key))
+                if fresh:
+                    return twin
+                running[key] = twin
+            return running[key]
+
+        yield start
+
+
+@pytest.fixture
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """Random amounts; a failure shows the seed, which the environment can give again."""
+    seed = os.environ.get(SEED_VARIABLE) or secrets.token_hex(4)
+    request.node.add_report_section("setup", "seed", f"{SEED_VARIABLE}={seed}")
+    return random.Random(seed)
+
+
+@pytest.fixture
+def amount(dice: random.Random) -> Callable[[], Decimal]:
+    """Draws amounts of 0.0020 to 0.0500 BTC."""
+    return lambda: Decimal(dice.randint(20, 500)).scaleb(-4)
+
+
+@pytest.fixture
+def open_desk(twin: RunningTwin) -> Iterator[DeskMaker]:
+    """Opens accounts on a twin; their orders are gone after the test."""
+    opened: list[Desk] = []
+
+    def open_(on: RunningTwin = twin, *, spaced: bool = False, margin_enabled: bool = True, **assets: str) -> Desk:
+        holds = assets or {"jpy": "10000000", "btc": "10"}
+        account = on.open_account(f"user{next(_numbers)}", margin_enabled=margin_enabled, **holds)
+        opened.append(Desk(on, account, spaced=spaced))
+        return opened[-1]
+
+    yield open_
+    for desk in opened:
+        if desk.twin.process.poll() is None:
+            for pair in (PAIR, "mona_jpy"):
+                desk.twin.act("cancel", user=desk.account.user, pair=pair)
+        desk.session.close()
+
+
+@pytest.fixture
+def twin(twin_with: TwinMaker) -> RunningTwin:
+    """The common twin, back at its price and without restrictions."""
+    return quiet(twin_with())
+
+
+def quiet(twin: RunningTwin, price: int = PRICE) -> RunningTwin:
+    """Bring a twin's pair to a price and lift what a test may have set."""
+    twin.control("DELETE", "/faults")
+    twin.act("mode", mode="NONE")
+    twin.act("status", status="NORMAL")
+    twin.act("flags", flags=dict.fromkeys(FLAGS, False))
+    twin.act("trade", price=str(price))
+    return twin
+
+
+FLAGS = (
+    "stop_order",
+    "stop_order_and_cancel",
+    "stop_market_order",
+    "stop_stop_order",
+    "stop_stop_limit_order",
+    "stop_margin_long_order",
+    "stop_margin_short_order",
+    "stop_buy_order",
+    "stop_sell_order",
+    "margin_open_closed",
+    "margin_close_closed",
+)
+
+
+@pytest.fixture(params=[False, True], ids=["compact", "spaced"])
+def desk(request: pytest.FixtureRequest, open_desk: DeskMaker) -> Desk:
+    """A user who sends JSON as ccxt does, and as the official Python client does."""
+    return open_desk(spaced=request.param)
+
+
+@pytest.fixture
+def rival(open_desk: DeskMaker) -> Desk:
+    """Someone rich to trade with."""
+    return open_desk(jpy="10000000000", btc="1000")
