@@ -9,6 +9,9 @@ ifdef PYTHON
 export PYTHON
 endif
 
+# Commands started by the tests need not compile the program anew each time.
+export PYTHONDONTWRITEBYTECODE :=
+
 PY := .venv/bin/python
 PYTEST_ARGS ?=
 
