@@ -62,4 +62,5 @@ def _size(price: int, side: Side, median: int, seed: int) -> int:
 def best_size(shape: MarketShape, *numbers: int) -> int:
     """Return the size of a best quote, drawn by `numbers`."""
     quantile = QUANTILES[mixed(*numbers) % SIZES]
-    return max(round(shape.best_lots * quantile**shape.best_spread_log), 1)
+    size: float = shape.best_lots * quantile**shape.best_spread_log
+    return max(round(size), 1)

@@ -104,9 +104,8 @@ class MarketReplay:
         first = self._candles.bar(self._bar)
         self._exchange.move_market(self._pair, self._quotes(first.open, 1, Side.NONE, 0))
 
-    @property
-    def next_at(self) -> Millis | None:
-        """When the market moves next; None after the last bar."""
+    def next_due(self) -> Millis | None:
+        """Return when the market moves next; None after the last bar."""
         path = self._present()
         return None if path is None else Millis(int(path.at[self._step]))
 
@@ -194,7 +193,7 @@ def advance_markets(exchange: Movable, markets: Sequence[MarketReplay], to: Mill
         If `to` is before the exchange's present.
     """
     while True:
-        due = [(at, i) for i, market in enumerate(markets) if (at := market.next_at) is not None and at <= to]
+        due = [(at, i) for i, market in enumerate(markets) if (at := market.next_due()) is not None and at <= to]
         if not due:
             break
         at, i = min(due)

@@ -16,8 +16,9 @@ from src.backtest.exchange.order import Order
 from src.backtest.exchange.state import JPY, State
 from src.backtest.exchange.views import NoticeView, PayableView
 from src.core.domain.market import PPM, SAFE, Money
-from src.core.domain.time import SECOND, Millis
+from src.core.domain.time import Millis
 
+NEXT_TRADE: Final = Millis(SAFE)  # a forced close waits for somebody to trade with
 CALL: Final = "margin_call"
 DEBT: Final = "debt"
 SETTLED: Final = "settled"
@@ -31,7 +32,9 @@ def supervise(state: State) -> bool:
         if price is not None and not market.safe_low < price < market.safe_high:
             market.safe_low, market.safe_high = -1, SAFE
             state.doubtful.update((id_, None) for id_, user in state.users.items() if user.watched)
-    state.touched.clear()
+    if state.touched:
+        _wake_losscuts(state)
+        state.touched.clear()
     while state.doubtful:
         id_ = next(iter(state.doubtful))
         del state.doubtful[id_]
@@ -146,10 +149,11 @@ def step_losscut(state: State, user: User) -> None:
         withdraw(state, order)
         state.tell_order(order)
     for position in user.held():
-        if state.markets[position.pair].continuous:
+        market = state.markets[position.pair]
+        if market.continuous and market.book.against(position.closing):
             _force_close(state, user, position)
     if user.held():
-        user.losscut_at = Millis(state.now + max(state.switches.losscut_delay, SECOND))
+        user.losscut_at = NEXT_TRADE
         return
     user.losscut_at = None
     del state.losscuts[user.id]
@@ -157,6 +161,14 @@ def step_losscut(state: State, user: User) -> None:
         _enter(state, user, MarginState.DEBT, _notice(state, DEBT, user.payable))
     else:
         _enter(state, user, MarginState.NORMAL, NO_NOTICE)
+
+
+def _wake_losscuts(state: State) -> None:
+    """Let forced closes that found nobody to trade with try again: a book has changed."""
+    for id_ in state.losscuts:
+        user = state.users[id_]
+        if user.losscut_at == NEXT_TRADE:
+            user.losscut_at = Millis(state.now + state.switches.losscut_delay)
 
 
 def _force_close(state: State, user: User, position: Position) -> None:

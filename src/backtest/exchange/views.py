@@ -1,7 +1,7 @@
 """What the exchange shows: values of exact integers, named like the fields on the wire.
 
 Prices are ticks and sizes lots of the pair, sums of money units of 0.0001 JPY; what is rounded was rounded in the
-direction the exchange documents. `src.backtest.exchange.wire` writes them as the wire does.
+direction the exchange documents. The protocol writes them as texts; there is nothing left to round.
 """
 
 from typing import NamedTuple, NewType
