@@ -104,3 +104,18 @@ def test_no_exit_is_better_than_a_price_the_bar_reached(b, stop, target, counts,
         assert found.fill <= found.reference <= b.high
         assert found.reference >= b.low or found.reason == ExitReason.TARGET  # a jumped target pays its own price
         assert found.reason != ExitReason.STOP or found.reference <= stop
+
+
+def test_a_short_pays_slippage_upward_however_it_is_closed():
+    def closed(b, stop=1_100, target=900):
+        return exit_in_bar(Side.SELL, Ticks(stop), False, Ticks(target), True, b, 10_000)
+
+    assert closed(bar(1_000, 1_150, 950, 1_000)).fill == 1_100 + 11
+    assert closed(bar(1_120, 1_150, 950, 1_000)).fill == 1_120 + 12  # 11.2, rounded against the trader
+    assert closed(bar(1_000, 1_050, 850, 1_000)).fill == 900 + 9
+
+
+def test_a_stop_one_tick_beyond_all_of_the_bar_is_not_reached():
+    b = bar(901, 1_000, 901, 950)
+    assert long_exit(b) == NO_EXIT
+    assert short_exit(b) == NO_EXIT

@@ -38,6 +38,7 @@ def test_a_calm_market_is_let_through():
         ({"spread_ppm": -1}, Reason.SPREAD),
         ({"latency_ms": 3_000}, Reason.ENTER),
         ({"latency_ms": 3_001}, Reason.LATENCY),
+        ({"latency_ms": 0}, Reason.ENTER),
         ({"latency_ms": -1}, Reason.LATENCY),
         ({"high": 1_060.0}, Reason.ENTER),
         ({"high": 1_061.0}, Reason.PRICE_SPIKE),

@@ -138,3 +138,22 @@ def test_every_pause_runs_out_whatever_the_trades_were(trades, streak):
     assert later >= state.streak_until
     assert later >= state.cooldown_until
     assert not state.halted
+
+
+def test_a_loss_and_the_number_of_trades_fade_like_a_gain():
+    lost, won = (record_trade(fresh_risk(Money(100)), Money(net), Money(10), T, PARAMS) for net in (-10, 10))
+    for _ in range(PARAMS.memory_trades):
+        lost, won = (record_trade(state, Money(0), Money(10), T, PARAMS) for state in (lost, won))
+    assert lost.lost == won.gained == won.wins == pytest.approx(0.5, abs=0.01)
+    assert lost.trades == won.trades == pytest.approx(0.5 + 0.5 * 1.4427 * PARAMS.memory_trades, rel=0.01)
+
+
+def test_the_smallest_gain_is_a_win_and_the_smallest_loss_is_a_loss():
+    won = record_trade(fresh_risk(Money(100)), Money(1), Money(10), T, PARAMS)
+    lost = record_trade(after_losses(2), Money(-1), Money(10), T, PARAMS)
+    assert (won.wins, won.gained, won.lost) == (1.0, 0.1, 0.0)
+    assert (lost.losses, lost.wins, lost.cooldown_until) == (3, 0.0, T + HOUR)
+
+
+def test_a_planned_risk_of_one_unit_is_a_measure():
+    assert record_trade(fresh_risk(Money(100)), Money(3), Money(1), T, PARAMS).gained == 3.0
