@@ -22,7 +22,10 @@ _SHRUNK: Final = 0.25  # of the early risk: below, it is worth a remark
 
 def headline(run: Run) -> list[Text]:
     """Return the verdict: what the statistics allow to say, where there are some, and what happened."""
-    return [*stated_verdicts(run)[:1], _outcome(run)]
+    stated = stated_verdicts(run)[:1]
+    if stated and not len(run.trades):
+        return stated  # the outcome would only say it again
+    return [*stated, _outcome(run)]
 
 
 def _outcome(run: Run) -> Text:

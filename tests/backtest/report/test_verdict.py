@@ -54,7 +54,7 @@ def test_verdicts_that_do_not_pair_up_are_still_all_said(run):
 
 
 def test_without_statistics_it_says_that_luck_was_not_ruled_out(run):
-    assert "do not tell skill from luck" in remarks(run)[0].en
+    assert "do not tell skill from luck" in remarks(told(run, statistics=None))[0].en
 
 
 def test_a_gain_that_hangs_on_three_trades_is_called_that(run):
@@ -110,8 +110,9 @@ def test_the_slippage_assumed_is_said(run):
 
 
 def test_a_figure_without_an_interval_shows_none(run):
-    assert len(figures_table(run).head) == 2
-    assert all(f.interval is None for f in figures(run))
+    without = told(run, statistics=None)
+    assert len(figures_table(without).head) == 2
+    assert all(f.interval is None for f in figures(without))
 
 
 def test_a_figure_with_an_interval_shows_it_beside_its_value(run):
