@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check audit lock bench bench-lock clean
+.PHONY: help demo test check mutants audit lock bench bench-lock clean
 
 ifdef PYTHON
 export PYTHON
@@ -35,6 +35,10 @@ test: ## Run the tests (PYTEST_ARGS="-k ledger" narrows them)
 
 check: ## Run the whole gate: format, lint, types, floors, dependencies, tests, coverage
 	@bash scripts/testing/checks.sh
+
+mutants: ## Change the money code in small ways and list the changes no test notices (MUTANTS="trader.trading.risk.*")
+	@bash scripts/setup_venv.sh dev
+	@bash scripts/testing/mutants.sh $(MUTANTS)
 
 # dev.txt contains the other two at the same versions. Strict: a package nobody could look up is a failure.
 audit: ## Look the pinned packages up among known vulnerabilities (asks an advisory server)

@@ -157,3 +157,24 @@ def test_the_smallest_gain_is_a_win_and_the_smallest_loss_is_a_loss():
 
 def test_a_planned_risk_of_one_unit_is_a_measure():
     assert record_trade(fresh_risk(Money(100)), Money(3), Money(1), T, PARAMS).gained == 3.0
+
+
+def test_looking_at_the_account_between_losses_does_not_end_a_streak():
+    state = fresh_risk(Money(10**6))
+    for n in range(1, PARAMS.max_losses + 1):
+        state = observe(record_trade(state, Money(-1), Money(10), T, PARAMS), Money(10**6), T, PARAMS)
+        assert state.losses == n
+    assert state.streak_until == T + DAY
+
+
+def test_a_streak_pause_from_the_first_millisecond_on_runs_out_too():
+    paused = record_trade(
+        fresh_risk(Money(100)), Money(-1), Money(10), Millis(0), RiskParams(max_losses=1, streak_pause_ms=1)
+    )
+    assert paused.streak_until == 1
+    over = observe(paused, Money(100), Millis(1), PARAMS)
+    assert (over.losses, over.streak_until) == (0, 0)
+
+
+def test_a_fresh_state_is_free_to_trade_and_remembers_nothing():
+    assert fresh_risk(Money(7)) == RiskState(Money(7), False, 0, Millis(0), Millis(0), 0.0, 0.0, 0.0, 0.0)
