@@ -265,7 +265,7 @@ def _open_orders(state: State, user: User, order: Order) -> int:
     """Return how many open orders count toward the cap."""
     if len(user.active) < state.switches.open_order_cap:
         return len(user.active)
-    everywhere = state.switches.cap_scope is Scope.ACCOUNT
+    everywhere = state.switches.cap_scope == Scope.ACCOUNT
     return sum(
         (everywhere or other.pair == order.pair) and (state.switches.waiting_counts or not other.waiting)
         for other in user.active.values()

@@ -81,7 +81,7 @@ def _result(market: Market, position: Position, price: int) -> int:
 
 def _required(state: State, market: Market, user: User, position: Position, price: int) -> int:
     basis = position.cost
-    if state.switches.requirement_basis is RequirementBasis.VALUE:
+    if state.switches.requirement_basis == RequirementBasis.VALUE:
         basis = market.money_up(price * position.lots)
     return -(-basis * ratio(user, market) // PPM)
 

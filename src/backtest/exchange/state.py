@@ -80,7 +80,7 @@ class State:
 
     def mark(self, market: Market) -> int | None:
         """Return the price that positions and collateral are valued at; None before the first trade."""
-        if self.switches.valuation is Valuation.MID:
+        if self.switches.valuation == Valuation.MID:
             mid = market.mid()
             if mid is not None:
                 return mid

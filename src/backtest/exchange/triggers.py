@@ -14,7 +14,7 @@ from src.trading.ledger import share
 
 def reference(state: State, market: Market, side: Side) -> int | None:
     """Return the price that is compared with the triggers of waiting orders of `side`."""
-    if state.switches.trigger_basis is TriggerBasis.BEST:
+    if state.switches.trigger_basis == TriggerBasis.BEST:
         return market.book.against(side).best
     return market.tape.last
 
