@@ -33,8 +33,13 @@ class Change(NamedTuple):
 
 
 def band(state: State, market: Market) -> Band | None:
-    """Return the prices that start the breaker now; None in the first ten minutes of trading."""
+    """Return the prices that start the breaker now; None in the first ten minutes of trading.
+
+    For ten minutes after an auction the price at its end stands for the close of ten minutes earlier.
+    """
     close = market.tape.close_before(Millis(state.now - LOOK_BACK))
+    if market.reopened_at is not None and state.now - market.reopened_at < LOOK_BACK + MINUTE:
+        close = market.reopen_price
     if close is None:
         return None
     width = close * market.band_ppm // PPM
@@ -44,8 +49,9 @@ def band(state: State, market: Market) -> Band | None:
 def check(state: State, market: Market) -> bool:
     """Start the breaker if the last trade left the band and the switch allows it; return whether it did."""
     last = market.tape.last
-    if not state.switches.breaker or last is None or not market.continuous:
+    if not state.switches.breaker or last is None or not market.continuous or market.judged_id == market.tape.last_id:
         return False
+    market.judged_id = market.tape.last_id
     limits = band(state, market)
     if limits is None or limits.lower < last < limits.upper:
         return False
@@ -69,6 +75,8 @@ def change_mode(state: State, market: Market, change: Change) -> None:
     """Enter a mode. The way into continuous trading leads through the auction under the terms so far."""
     if change.mode is CircuitMode.NONE and not market.continuous:
         auction.run(state, market)
+        market.reopened_at, market.reopen_price = state.now, market.tape.last
+        market.judged_id = market.tape.last_id
     market.mode = change.mode
     market.fee_type = change.fee_type
     market.itayose_upper, market.itayose_lower = change.itayose_upper, change.itayose_lower

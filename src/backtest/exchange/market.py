@@ -70,6 +70,9 @@ class Market:
     reopen_at: Millis | None = None
     band_ppm: int = 0
     broke_at: Millis | None = None
+    reopened_at: Millis | None = None
+    reopen_price: int | None = None  # last price at that time
+    judged_id: int = 0  # the last trade that was held against the band
     sequence: int = 0
     safe_low: int = 0
     safe_high: int = 0

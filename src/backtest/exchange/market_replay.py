@@ -168,7 +168,7 @@ class MarketReplay:
         """
         try:
             pair, period, seed, bar, step, digest = json.loads(content)
-        except ValueError as e:
+        except (ValueError, TypeError) as e:
             raise StoreDamaged("this is not the state of a replay", remedy="start a new one") from e
         if digest != candles.sha256():
             raise StoreDamaged(
