@@ -1,12 +1,13 @@
 """Public REST data, behind what a content network does to it: copies that are a second or two old."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from src.backtest.simulated_exchange import Refused
-from src.core.domain.time import DAY, Millis, utc_date
-from src.twin.reply import Reply, failure, success, unknown_url
+from src.core.domain.time import DAY, Millis, to_millis
+from src.twin.reply import NO_SUCH_URL, Reply, failure, success, unknown_url
 from src.twin.switches import TwinSwitches
 from src.twin.venue import PublicData
 
@@ -46,7 +47,7 @@ class PublicApi:
         copy = self._copies.get(path)
         if copy is not None and lag and 0 <= now - copy.made_at < lag:
             return copy.reply
-        fresh = self._fresh(path, market)
+        fresh = self._fresh(path, market, switches)
         if not lag or fresh.status != 200:
             return fresh
         if len(self._copies) >= KEPT_COPIES:
@@ -55,13 +56,18 @@ class PublicApi:
         # A network in front of a server answers with the old copy while it fetches the new one.
         return copy.reply if copy is not None and 0 <= now - copy.made_at < 2 * lag else fresh
 
-    def _fresh(self, path: str, market: Millis) -> Reply:
+    def _fresh(self, path: str, market: Millis, switches: TwinSwitches) -> Reply:
         parts = unquote(path).strip("/").split("/")
         try:
-            return success(self._content(parts))
-        except Refused as e:
-            # A file that will exist but is not there yet is a plain failure; one that never will is not found.
-            return failure(e.code) if _due_today(parts, market) else unknown_url()
+            content = self._content(parts)
+        except Refused:
+            return unknown_url()
+        age = _age(parts, market)
+        if "transactions" in parts and age is not None and age < switches.archive_delay:
+            return unknown_url()
+        if "candlestick" in parts and age is not None and age < switches.candle_delay:
+            return failure(NO_SUCH_URL)  # it will be there in minutes: not a 404, as seen live
+        return success(content)
 
     def _content(self, parts: list[str]) -> Any:
         data = self._data
@@ -82,15 +88,13 @@ class PublicApi:
                 return data.candles(pair, type_, date)
             case [pair, "circuit_break_info"]:
                 return data.circuit_break_info(pair)
-        raise Refused(10000)
+        raise Refused(NO_SUCH_URL)
 
 
-def _due_today(parts: list[str], market: Millis) -> bool:
-    """Return whether a candle file is the running day's (or year's) and in the right form."""
-    if len(parts) != 4 or parts[1] != "candlestick":
-        return False
-    today = utc_date(market)
-    by_day = parts[2] in {"1min", "5min", "15min", "30min", "1hour"}
-    by_year = parts[2] in {"4hour", "8hour", "12hour", "1day", "1week", "1month"}
-    new_year = utc_date(Millis(market - DAY)).year != today.year
-    return (by_day and parts[3] == f"{today:%Y%m%d}") or (by_year and new_year and parts[3] == f"{today:%Y}")
+def _age(parts: list[str], market: Millis) -> int | None:
+    """Return how long ago a candle file's span began, or an archive's day ended; None for other content."""
+    if len(parts) < 3 or not _DATE.fullmatch(parts[-1]):
+        return None
+    text = parts[-1]
+    start = to_millis(datetime(int(text[:4]), int(text[4:6] or 1), int(text[6:8] or 1), tzinfo=UTC))
+    return market - start - (DAY if parts[1] == "transactions" else 0)

@@ -30,8 +30,8 @@ class TwinSwitches(BaseModel):
     public_lag: Milliseconds = SECOND
     """Age up to which the content network serves a stored copy; one between once and twice that old is served a last
     time while it is refreshed. 0: always fresh."""
-    new_day_gap: Milliseconds = 8 * MINUTE
-    """How long after 00:00 UTC the new day's candles are missing (10000)."""
+    candle_delay: Milliseconds = 8 * MINUTE
+    """How long after 00:00 UTC a new day's (or year's) candle file is missing (10000)."""
     archive_delay: Milliseconds = 15 * MINUTE
     """How long after the end of a UTC day its transactions are not yet published."""
     ping_interval: Annotated[int, Field(ge=50)] = 25 * SECOND
