@@ -260,3 +260,28 @@ def test_a_state_is_only_read():
     sized(state=state)
     assert state == copied
     assert equity(Ledger(Money(5), FLAT), PRICE, Millis(0), CostParams()) == 5
+
+
+def test_the_smallest_fee_is_not_lost():
+    assert round_trip_cost(Ticks(1_000_000), 1, 0) == 2
+    assert stopped_loss(Ticks(1_000_000), Ticks(100), 1, 0) == 103  # 2.0001 of fees, rounded up
+    assert stopped_loss(Ticks(1_000_000), Ticks(100), 0, 0) == 100
+
+
+def test_a_belief_that_just_covers_the_smallest_order_is_enough_for_it():
+    loss = 300_000 + 30_450  # the stop, and both ways paid
+    assert sized(cash=200 * loss, state=LOSER).lots == 1  # the belief is one part in 200
+    assert sized(cash=200 * loss - 1, state=LOSER).reason == Reason.TOO_SMALL
+
+
+MUTE = [record(5.0, 2.0, 0.0, 3.0), record(5.0, 2.0, 2.0, 0.0), record(5.0, 0.0, 5.0, 5.0), record(5.0, 5.0, 5.0, 1e-9)]
+
+
+@pytest.mark.parametrize("state", MUTE)
+def test_kelly_is_unknown_when_the_count_or_the_sum_of_one_kind_of_result_has_faded_to_nothing(state):
+    assert math.isnan(kelly_fraction(state))
+
+
+def test_a_stop_is_needed_even_where_trading_costs_nothing():
+    assert sized(stop=0, fee=0, slippage_ppm=0).reason == Reason.COST_TOO_HIGH
+    assert sized(price=100, stop=1, fee=0, slippage_ppm=0).reason == Reason.ENTER
