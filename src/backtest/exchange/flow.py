@@ -40,7 +40,8 @@ def submit(state: State, user: User, request: OrderRequest) -> OrderView:
     if state.switches.events and len(state.events) - place > 1:  # the news of an order comes before that of its fills
         state.events.insert(place, state.events.pop())
     settle_down(state)
-    return view if order.active and not order.executed else state.view(order)
+    unchanged = view.status is order.status and view.executed_lots == order.executed
+    return view if unchanged else state.view(order)
 
 
 def settle_down(state: State) -> None:
@@ -69,9 +70,9 @@ def cancel(state: State, user: User, pair: str | None, order_id: int | None) -> 
     if order_id is None:
         raise Refused(codes.MISSING_ORDER_ID)
     order = _cancelable(state, user, market, order_id)
-    _cancel(state, order)
+    view = _cancel(state, order)
     settle_down(state)
-    return state.view(order)
+    return view
 
 
 def _cancelable(state: State, user: User, market: Market, order_id: int) -> Order:
@@ -95,13 +96,16 @@ def _why_ended(order: Order) -> int:
     return codes.ALREADY_CANCELED if order.status in CANCELED else codes.ALREADY_EXECUTED
 
 
-def _cancel(state: State, order: Order) -> None:
+def _cancel(state: State, order: Order) -> OrderView:
+    """Cancel an order, or begin to; return it as it then is."""
     if state.switches.cancel_delay and not order.waiting:
         order.cancel_at = Millis(state.now + state.switches.cancel_delay)
         state.cancels.append((order.cancel_at, order.id))
-        return
+        return state.view(order)
     withdraw(state, order)
-    state.tell_order(order)
+    view = state.view(order)
+    state.tell(EventKind.ORDER, order.user, order.pair, view)
+    return view
 
 
 def cancel_many(state: State, user: User, pair: str | None, order_ids: Sequence[int] | None) -> tuple[OrderView, ...]:
@@ -115,10 +119,9 @@ def cancel_many(state: State, user: User, pair: str | None, order_ids: Sequence[
         except Refused:
             if state.switches.cancel_batch_atomic:
                 raise
-    for order in orders.values():
-        _cancel(state, order)
+    views = tuple(_cancel(state, order) for order in orders.values())
     settle_down(state)
-    return tuple(state.view(order) for order in orders.values())
+    return views
 
 
 def check_ids(order_ids: Sequence[int] | None) -> None:

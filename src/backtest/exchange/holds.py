@@ -29,7 +29,9 @@ def wanted_hold(state: State, market: Market, order: Order) -> int:
     """Return the units an order locks for what remains of it."""
     if order.position_side is None:
         if order.side is Side.SELL:
-            return order.remaining * market.rules.units_per_lot
+            return order.remaining * market.units_per_lot
+        if not order.remaining:
+            return 0
         return cash_needed(market, hold_price(order), order.remaining)
     if order.opens and state.switches.margin_orders_lock_cash and order.ordered:
         user = state.users[order.user]

@@ -36,7 +36,7 @@ from src.core.domain.time import DAY, Millis
 from src.trading.ledger import share
 
 LIFE = 180 * DAY
-PROTECTIONS = frozenset({OrderType.TAKE_PROFIT, OrderType.STOP_LOSS})
+PROTECTIONS = (OrderType.TAKE_PROFIT, OrderType.STOP_LOSS)
 
 
 def known_market(state: State, pair: str | None) -> Market:
@@ -274,7 +274,7 @@ def _open_orders(state: State, user: User, order: Order) -> int:
 
 def _check_funds(state: State, market: Market, user: User, order: Order) -> None:
     if order.side is Side.SELL:
-        if user.assets[market.rules.base_asset].free < order.remaining * market.rules.units_per_lot:
+        if user.assets[market.rules.base_asset].free < order.remaining * market.units_per_lot:
             raise Refused(codes.NO_FUNDS)
     elif order.type is OrderType.MARKET:
         cost = market.money(reach(state, market, order, sweep_limit(state, market, order.side)).product)

@@ -96,8 +96,9 @@ SIDE_OF: Final = {"buy": Side.BUY, "sell": Side.SELL}
 OPENING: Final = {PositionSide.LONG: Side.BUY, PositionSide.SHORT: Side.SELL}
 """The side of an order that opens or adds to a position."""
 
-TRIGGERED_TYPES: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.STOP_LOSS})
-PRICED_TYPES: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+# tuples, not sets: members are found by identity, while hashing a member of an Enum is slow
+TRIGGERED_TYPES: Final = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.STOP_LOSS)
+PRICED_TYPES: Final = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 USER_TYPES: Final = {kind.value: kind for kind in OrderType if kind is not OrderType.LOSSCUT}
-ACTIVE: Final = frozenset({OrderStatus.INACTIVE, OrderStatus.UNFILLED, OrderStatus.PARTIALLY_FILLED})
-CANCELED: Final = frozenset({OrderStatus.CANCELED_UNFILLED, OrderStatus.CANCELED_PARTIALLY_FILLED})
+ACTIVE: Final = (OrderStatus.UNFILLED, OrderStatus.PARTIALLY_FILLED, OrderStatus.INACTIVE)
+CANCELED: Final = (OrderStatus.CANCELED_UNFILLED, OrderStatus.CANCELED_PARTIALLY_FILLED)

@@ -84,8 +84,10 @@ class Market:
     history_period: int = 0
     multiplier: int = 1  # money units of one tick times one lot …
     divisor: int = 1  # … divided by this
+    units_per_lot: int = 1  # of the base asset's balance
 
     def __post_init__(self) -> None:
+        self.units_per_lot = self.rules.units_per_lot
         digits = self.rules.price_digits + self.rules.amount_digits - MONEY_DIGITS
         self.multiplier, self.divisor = (1, 10**digits) if digits >= 0 else (10**-digits, 1)
 

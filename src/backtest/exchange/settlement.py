@@ -91,14 +91,14 @@ def _rate(market: Market, order: Order, *, maker: bool) -> int:
 
 def _move_outside(state: State, market: Market, side: Side, lots: int, cost: int) -> None:
     base = market.rules.base_asset
-    state.outside[base] = state.outside.get(base, 0) + side * lots * market.rules.units_per_lot
+    state.outside[base] = state.outside.get(base, 0) + side * lots * market.units_per_lot
     state.outside[JPY] = state.outside.get(JPY, 0) - side * cost
 
 
 def _settle(state: State, market: Market, order: Order, fill: Fill) -> Collected:
     if order.position_side is None:
         return _settle_spot(state, market, order, fill)
-    base, units = market.rules.base_asset, fill.lots * market.rules.units_per_lot
+    base, units = market.rules.base_asset, fill.lots * market.units_per_lot
     state.house[base] += order.side * units
     state.house[JPY] -= order.side * fill.cost
     if order.opens:
@@ -114,7 +114,7 @@ def _settle_spot(state: State, market: Market, order: Order, fill: Fill) -> Coll
     if order.side is Side.BUY:  # rounding, or rates raised since the order came, never take more than there is
         fee = min(fee, max(cash.free - fill.cost, 0))
     cash.onhand -= order.side * fill.cost + fee
-    coins.onhand += order.side * fill.lots * rules.units_per_lot
+    coins.onhand += order.side * fill.lots * market.units_per_lot
     state.house[JPY] += fee
     state.assets_moved(user.id, JPY)
     state.assets_moved(user.id, rules.base_asset)
