@@ -47,9 +47,9 @@ def band(state: State, market: Market) -> Band | None:
 
 
 def check(state: State, market: Market) -> bool:
-    """Start the breaker if the last trade left the band and the switch allows it; return whether it did."""
+    """Start the breaker if the last trade left the band; return whether it did."""
     last = market.tape.last
-    if not state.switches.breaker or last is None or not market.continuous or market.judged_id == market.tape.last_id:
+    if last is None or not market.continuous or market.judged_id == market.tape.last_id:
         return False
     market.judged_id = market.tape.last_id
     limits = band(state, market)

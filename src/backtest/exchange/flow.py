@@ -59,7 +59,9 @@ def settle_down(state: State) -> None:
 def _follow_price(state: State) -> bool:
     for pair in state.touched:
         market = state.markets[pair]
-        if breaker.check(state, market) or fire_next(state, market):
+        if (state.switches.breaker and breaker.check(state, market)) or (
+            market.waiting.count and fire_next(state, market)
+        ):
             return True
     return False
 

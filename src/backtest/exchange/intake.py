@@ -28,6 +28,7 @@ from src.backtest.exchange.market import Market
 from src.backtest.exchange.matching import reach, sweep_limit
 from src.backtest.exchange.order import Order
 from src.backtest.exchange.requests import OrderRequest
+from src.backtest.exchange.rules import Flags
 from src.backtest.exchange.state import JPY, State
 from src.backtest.exchange.switches import Scope
 from src.backtest.exchange.triggers import fires_at_once
@@ -35,6 +36,7 @@ from src.core.domain.market import PPM, Money, Side
 from src.core.domain.time import DAY, Millis
 from src.trading.ledger import share
 
+NO_FLAGS = Flags()
 LIFE = 180 * DAY
 PROTECTIONS = (OrderType.TAKE_PROFIT, OrderType.STOP_LOSS)
 
@@ -192,17 +194,27 @@ def _check_direction(state: State, order: Order) -> None:
 
 
 def _check_stopped(state: State, market: Market, order: Order) -> None:
-    flags, kind = market.rules.flags, order.type
     if market.status is PairStatus.HALT:
         raise Refused(codes.SUSPENDED)
+    if market.rules.flags != NO_FLAGS:
+        _check_flags(market.rules.flags, order)
+    if order.type is OrderType.MARKET and not market.continuous:
+        raise Refused(codes.NOT_CONTINUOUS)
+    if order.lots is not None and order.lots < market.min_lots:
+        raise Refused(codes.MINIMUM_RAISED)
+    far, last = state.switches.far_price_ppm, market.tape.last
+    if far and last is not None and order.price is not None and abs(order.price - last) * PPM > far * last:
+        raise Refused(codes.PRICE_TOO_FAR)
+
+
+def _check_flags(flags: Flags, order: Order) -> None:
+    kind = order.type
     if flags.stop_order_and_cancel:
         raise Refused(codes.ORDERS_AND_CANCELS_STOPPED)
     if flags.stop_order:
         raise Refused(codes.ORDERS_STOPPED)
     if kind is OrderType.MARKET and flags.stop_market_order:
         raise Refused(codes.MARKET_STOPPED)
-    if kind is OrderType.MARKET and not market.continuous:
-        raise Refused(codes.NOT_CONTINUOUS)
     if kind is OrderType.STOP and flags.stop_stop_order:
         raise Refused(codes.STOP_STOPPED)
     if kind is OrderType.STOP_LIMIT and flags.stop_stop_limit_order:
@@ -212,20 +224,10 @@ def _check_stopped(state: State, market: Market, order: Order) -> None:
             raise Refused(codes.LONG_STOPPED)
         if order.position_side is PositionSide.SHORT and flags.stop_margin_short_order:
             raise Refused(codes.SHORT_STOPPED)
-    _check_sides_stopped(state, market, order)
-
-
-def _check_sides_stopped(state: State, market: Market, order: Order) -> None:
-    flags = market.rules.flags
     if order.side is Side.BUY and flags.stop_buy_order:
         raise Refused(codes.BUYS_STOPPED)
     if order.side is Side.SELL and flags.stop_sell_order:
         raise Refused(codes.SELLS_STOPPED)
-    if order.lots is not None and order.lots < market.min_lots:
-        raise Refused(codes.MINIMUM_RAISED)
-    far, last = state.switches.far_price_ppm, market.tape.last
-    if far and last is not None and order.price is not None and abs(order.price - last) * PPM > far * last:
-        raise Refused(codes.PRICE_TOO_FAR)
 
 
 def _check_account(state: State, market: Market, user: User, order: Order) -> None:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from src.backtest.exchange.holds import touch_book
-from src.backtest.exchange.kinds import OrderStatus, OrderType
+from src.backtest.exchange.kinds import OrderStatus, OrderType, PairStatus
 from src.backtest.exchange.market import Market
 from src.backtest.exchange.matching import match
 from src.backtest.exchange.order import Order
@@ -27,8 +27,10 @@ class Step(NamedTuple):
 def step(state: State, market: Market, move: Step) -> None:
     """Move the market: users' orders that the new quotes have passed are traded, then the quotes, then the trade.
 
-    Outside continuous trading nothing moves.
+    Outside continuous trading and while the pair is halted nothing moves.
     """
+    if market.status is PairStatus.HALT:
+        return
     for side, wanted in ((Side.BUY, move.bids), (Side.SELL, move.asks)):
         best = next(iter(wanted), None)
         if best is not None and market.continuous:

@@ -91,7 +91,7 @@ class State:
     def tell(self, kind: EventKind, user: UserId | None, pair: str | None, payload: Payload) -> None:
         """Report one thing."""
         if self.switches.events:
-            self.events.append(Event(self.now, kind, user, pair, payload))
+            self.events.append(tuple.__new__(Event, (self.now, kind, user, pair, payload)))  # half the time of Event(…)
 
     def view(self, order: Order, *, just_triggered: bool = False) -> OrderView:
         """Return what an order's owner sees."""

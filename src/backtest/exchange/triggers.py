@@ -29,7 +29,7 @@ def fires_at_once(state: State, market: Market, order: Order) -> bool:
 
 def fire_next(state: State, market: Market) -> bool:
     """Fire one order whose trigger is reached; return whether there was one."""
-    if not market.waiting.count or not market.continuous:
+    if not market.continuous:
         return False
     for side in (Side.BUY, Side.SELL):
         price = reference(state, market, side)

@@ -10,7 +10,7 @@ from src.backtest.exchange.bar_path import bar_path
 from src.backtest.exchange.ladder import ladder, round_step
 from src.backtest.exchange.market_replay import MarketReplay, advance_markets
 from src.backtest.exchange.market_shape import BITBANK_2026, BITFLYER_2018, GMO_2024
-from src.backtest.simulated_exchange import CircuitMode, SimulatedExchange, TradeFilter
+from src.backtest.simulated_exchange import CircuitMode, PairStatus, SimulatedExchange, TradeFilter
 from src.core.domain.candles import Candles
 from src.core.domain.market import Bar, Side
 from src.core.domain.time import BAR_15M, DAY, HOUR, MINUTE
@@ -237,6 +237,20 @@ def test_the_market_stands_still_in_an_auction_and_finds_its_price_afterwards():
     exchange.set_mode(PAIR, CircuitMode.NONE)
     market.advance(START + 3 * HOUR)
     assert exchange.ticker(PAIR).last == sample_candles(START, START + 3 * HOUR).bar(-1).close
+
+
+def test_nobody_trades_while_the_pair_is_halted():
+    exchange, market = replayed()
+    market.advance(START + HOUR)
+    exchange.set_status(PAIR, PairStatus.HALT)
+    before = exchange.depth(PAIR)
+    market.advance(START + 2 * HOUR)
+    assert exchange.depth(PAIR)[1:3] == before[1:3]
+    exchange.set_status(PAIR, PairStatus.NORMAL)
+    market.advance(START + 3 * HOUR)
+    times = [t.executed_at for t in exchange.transactions(PAIR)]
+    assert max(times) > START + 2 * HOUR
+    assert not any(START + HOUR < at <= START + 2 * HOUR for at in times)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_market():
