@@ -88,35 +88,22 @@ def _required(state: State, market: Market, user: User, position: Position, pric
 
 def margin_of(state: State, user: User) -> Margin:
     """Return a user's margin now."""
-    result = 0
-    cost = user.payable
-    product, required, ordered, orders_required = (dict.fromkeys(PositionSide, 0) for _ in range(4))
+    result, cost = 0, user.payable
+    product, required, ordered, orders_required = [0, 0], [0, 0], [0, 0], [0, 0]  # of longs and of shorts
     for pair, sides in user.positions.items():
         market = state.markets[pair]
-        price = state.mark(market)
-        for side, p in sides.items():
-            if p.lots and price is not None:
-                result += _result(market, p, price)
-                product[side] += p.cost
-                required[side] += _required(state, market, user, p, price)
+        for i, p in enumerate(sides.values()):
+            if p.lots:
+                cost += p.fee + p.interest
+                price = state.mark(market)
+                if price is not None:
+                    result += _result(market, p, price)
+                    product[i] += p.cost
+                    required[i] += _required(state, market, user, p, price)
             if p.ordered:
-                ordered[side] += p.ordered
-                orders_required[side] += -(-p.ordered * ratio(user, market) // PPM)
-            cost += p.fee + p.interest
-    long, short = PositionSide.LONG, PositionSide.SHORT
-    return Margin(
-        collateral_value(state, user),
-        result,
-        cost,
-        product[long],
-        product[short],
-        required[long],
-        required[short],
-        ordered[long],
-        ordered[short],
-        orders_required[long],
-        orders_required[short],
-    )
+                ordered[i] += p.ordered
+                orders_required[i] += -(-p.ordered * ratio(user, market) // PPM)
+    return Margin(collateral_value(state, user), result, cost, *product, *required, *ordered, *orders_required)
 
 
 def capacity(state: State, user: User, market: Market, side: PositionSide, margin: Margin | None = None) -> int:
