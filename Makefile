@@ -36,7 +36,7 @@ test: ## Run the tests (PYTEST_ARGS="-k ledger" narrows them)
 check: ## Run the whole gate: format, lint, types, floors, dependencies, tests, coverage
 	@bash scripts/testing/checks.sh
 
-mutants: ## Change the money code in small ways and list the changes no test notices (MUTANTS="trader.trading.risk.*")
+mutants: ## List the small changes to the money code that no test notices, about ten minutes (see docs/mutants.md)
 	@bash scripts/setup_venv.sh dev
 	@bash scripts/testing/mutants.sh $(MUTANTS)
 
