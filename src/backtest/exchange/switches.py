@@ -17,7 +17,7 @@ class TriggerBasis(StrEnum):
     """Which price fires a waiting order."""
 
     LAST = "last"  # the last trade
-    BEST = "best"  # the best bid for buys that wait below or sells that wait above, and so on: what could be had
+    BEST = "best"  # what the order would get: the best ask for buys, the best bid for sells
 
 
 class Valuation(StrEnum):
