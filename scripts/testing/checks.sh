@@ -34,7 +34,10 @@ step "types" "$bin/mypy" --strict src main.py scripts
 step "floors" "$bin/lint-imports" --no-logo
 step "dependencies" "$bin/deptry" --no-ansi .
 step "tests" make --no-print-directory test PYTEST_ARGS="--cov --cov-report="
-step "coverage of everything" "$bin/coverage" report --fail-under="$OVERALL_FLOOR"
+# The command line and the twin run as processes of their own, which this measurement does not follow: tests/e2e and
+# tests/contracts judge them by what they do.
+apart='src/cli.py,src/twin/*,src/core/orchestration/twin_market.py'
+step "coverage of everything" "$bin/coverage" report --omit="$apart" --fail-under="$OVERALL_FLOOR"
 pure="$("$bin/python" scripts/testing/pure_modules.py)"
 step "coverage of floors 0 and 1" "$bin/coverage" report --include="$pure" --fail-under="$PURE_FLOOR"
 printf '%sall checks passed in %d s%s\n' "$green" "$SECONDS" "$plain"
