@@ -52,7 +52,7 @@ class Rooms:
     def __init__(self, market: Market) -> None:
         self._market = market
         self.sequence_jump = 0  # added to every sequence number (a fault)
-        self._published: dict[str, Book] = {}
+        self._published: dict[str, list[Book]] = {}  # the last diff's book, and those of whole books since then
         self._due: dict[str, Millis] = {}
         self._circuit: dict[str, Data] = {}
         self._new_trades: dict[str, list[Data]] = {}
@@ -115,6 +115,8 @@ class Rooms:
     def whole(self, pair: str) -> Data:
         """Return the book as the whole-book room sends it."""
         data = self._market.depth(pair)
+        if pair in self._published:
+            self._published[pair].append(_book(data))
         return {**data, "sequenceId": self._number(data)}
 
     def _number(self, data: Data) -> str:
@@ -131,13 +133,13 @@ class Rooms:
 
     def _diff(self, pair: str, room: str, now: Millis, switches: TwinSwitches) -> Data | None:
         data = self._market.depth(pair)
-        book, before = _book(data), self._published.get(pair)
-        self._published[pair] = book
+        book, shown = _book(data), self._published.get(pair)
+        self._published[pair] = [book]
         self._due[room] = Millis(now + switches.depth_diff_every)
-        if before is None or book == before:
+        if shown is None or all(book == before for before in shown):
             return None
         extras = {short: data[long] for short, long in _EXTRAS.items() if long in data}
-        changes = {side: _changes(before[side], book[side]) for side in ("a", "b")}
+        changes = {side: _changes([before[side] for before in shown], book[side]) for side in ("a", "b")}
         return {**changes, **extras, "t": data["timestamp"], "s": self._number(data)}
 
 
@@ -155,6 +157,8 @@ def _book(data: Data) -> Book:
     return {"a": dict(data["asks"]), "b": dict(data["bids"])}
 
 
-def _changes(before: dict[str, str], after: dict[str, str]) -> list[list[str]]:
-    gone = [[price, "0"] for price in before if price not in after]
-    return gone + [[price, size] for price, size in after.items() if before.get(price) != size]
+def _changes(shown: list[dict[str, str]], after: dict[str, str]) -> list[list[str]]:
+    """Return what differs from any of the books that somebody may have been shown since the last diff."""
+    gone = {price: None for before in shown for price in before if price not in after}
+    new = [[price, size] for price, size in after.items() if any(before.get(price) != size for before in shown)]
+    return [*([price, "0"] for price in gone), *new]

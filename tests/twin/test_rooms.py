@@ -1,6 +1,6 @@
 """Rooms: whoever follows the recipe has the exchange's book, at any moment and after any changes."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from src.core.domain.time import Millis
@@ -76,6 +76,8 @@ changes = st.tuples(st.sampled_from(["asks", "bids"]), st.integers(1, 6), st.int
 
 
 @given(st.lists(changes, max_size=60))
+@example([("asks", 2, 1, 150), ("asks", 2, 0, 0)])  # a level that only a whole book has shown
+@example([("asks", 2, 1, 0), ("asks", 2, 2, 150), ("asks", 2, 1, 0)])
 def test_a_follower_of_the_recipe_has_the_exchanges_book(steps):
     pit, follower = Pit(), Follower()
     rooms, now, watched = Rooms(pit), 0, {DIFF, WHOLE}
