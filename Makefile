@@ -17,7 +17,7 @@ PYTEST_ARGS ?=
 
 # One version of each package on every platform and Python: the same bits everywhere.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
-	--fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+	--fork-strategy fewest --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 LIVE := requirements/live.in
 RESEARCH := $(LIVE) requirements/research.in
 DEV := $(RESEARCH) requirements/dev.in

@@ -7,10 +7,10 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "requirements"
 SETS = ("live", "research", "dev")
-PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.-]*)==(?P<version>[^ ;\\]+)", re.MULTILINE)
+PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.-]*)(?:\[[a-z0-9,-]+\])?==(?P<version>[^ ;\\]+)", re.MULTILINE)
 HASHED_PIN = re.compile(r"^[a-z0-9][^\n]* \\(?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?)+$", re.MULTILINE)
 NOT_FOR_LIVE = {
-    "scikit-learn", "pandas", "polars", "mlflow", "numba", "llvmlite", "lightgbm", "xgboost", "pytest", "matplotlib",
+    "scikit-learn", "pandas", "polars", "mlflow", "numba", "llvmlite", "xgboost", "optuna", "pytest", "matplotlib",
 }  # fmt: skip
 
 
