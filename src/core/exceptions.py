@@ -7,9 +7,12 @@ TraderError
 │   ├── NoCandles      there are no stored candles for what was asked
 │   └── StoreDamaged   the store on disk is not what was written to it
 ├── Retryable          a read did not work out; reading again later may
+├── OrderRefused       the exchange did not do it, for certain: decide anew
 ├── OutcomeUnknown     something was sent and the answer is uncertain: read back, never resend
 ├── SkipBar            no new entry on this bar, because …; protective orders stay
 └── HaltTrading        no new risk until a person has looked
+    ├── LeaseLost      another process trades this account now: send nothing, start over as the one that waits
+    └── JournalFailed  what happens cannot be written down: send nothing
 """
 
 
@@ -49,6 +52,14 @@ class Retryable(TraderError):
     """A read failed for a reason that may pass."""
 
 
+class OrderRefused(TraderError):
+    """The exchange did not do what was asked, and said so with a code that leaves no doubt."""
+
+    def __init__(self, what: str, *, code: int, remedy: str) -> None:
+        super().__init__(what, remedy=remedy)
+        self.code = code
+
+
 class OutcomeUnknown(TraderError):
     """Something was sent and whether it took effect is not known."""
 
@@ -59,3 +70,11 @@ class SkipBar(TraderError):
 
 class HaltTrading(TraderError):
     """No new risk until a person has looked."""
+
+
+class LeaseLost(HaltTrading):
+    """Another process holds the account's lease; nothing was written and nothing may be sent."""
+
+
+class JournalFailed(HaltTrading):
+    """The journal did not take what happened; nothing may be sent that is not written down."""

@@ -1,60 +1,37 @@
-"""The exchange's own words for orders, positions, modes and events; each value is what the wire carries."""
+"""The exchange's own words; each value is what the wire carries. Those that traders read too stand in core.domain."""
 
 from enum import StrEnum
 from typing import Final
 
+from src.core.domain.exchange import (
+    SIDE_OF_POSITION,
+    CircuitMode,
+    MarginState,
+    OrderStatus,
+    OrderType,
+    PairStatus,
+    PositionSide,
+)
 from src.core.domain.market import Side
 
-
-class OrderType(StrEnum):
-    """How an order reaches the book."""
-
-    LIMIT = "limit"
-    MARKET = "market"
-    STOP = "stop"
-    STOP_LIMIT = "stop_limit"
-    TAKE_PROFIT = "take_profit"
-    STOP_LOSS = "stop_loss"
-    LOSSCUT = "losscut"  # the exchange's own forced close
-
-
-class OrderStatus(StrEnum):
-    """Where an order is in its life."""
-
-    INACTIVE = "INACTIVE"  # waits for its trigger
-    UNFILLED = "UNFILLED"
-    PARTIALLY_FILLED = "PARTIALLY_FILLED"
-    FULLY_FILLED = "FULLY_FILLED"
-    CANCELED_UNFILLED = "CANCELED_UNFILLED"
-    CANCELED_PARTIALLY_FILLED = "CANCELED_PARTIALLY_FILLED"
-    REJECTED = "REJECTED"  # accepted, then refused by the engine
-
-
-class PositionSide(StrEnum):
-    """Which of a pair's two positions a margin order concerns."""
-
-    LONG = "long"
-    SHORT = "short"
-
-
-class MarginState(StrEnum):
-    """What the exchange thinks of a user's margin."""
-
-    NORMAL = "NORMAL"
-    CALL = "CALL"  # more collateral is due
-    LOSSCUT = "LOSSCUT"  # a forced close is running
-    DEBT = "DEBT"  # a shortfall is owed
-    SETTLED = "SETTLED"  # a shortfall was paid, until the next day of interest
-
-
-class CircuitMode(StrEnum):
-    """Whether a pair trades continuously; everything but NONE is an auction."""
-
-    NONE = "NONE"
-    CIRCUIT_BREAK = "CIRCUIT_BREAK"
-    FULL_RANGE_CIRCUIT_BREAK = "FULL_RANGE_CIRCUIT_BREAK"
-    RESUMPTION = "RESUMPTION"
-    LISTING = "LISTING"
+__all__ = [
+    "ACTIVE",
+    "CANCELED",
+    "OPENING",
+    "PRICED_TYPES",
+    "SIDE_OF",
+    "SIDE_TEXT",
+    "TRIGGERED_TYPES",
+    "USER_TYPES",
+    "CircuitMode",
+    "EventKind",
+    "FeeType",
+    "MarginState",
+    "OrderStatus",
+    "OrderType",
+    "PairStatus",
+    "PositionSide",
+]
 
 
 class FeeType(StrEnum):
@@ -64,15 +41,6 @@ class FeeType(StrEnum):
     SELL_MAKER = "SELL_MAKER"
     BUY_MAKER = "BUY_MAKER"
     DYNAMIC = "DYNAMIC"  # not explained by the exchange; here as NORMAL
-
-
-class PairStatus(StrEnum):
-    """How busy a pair's engine is."""
-
-    NORMAL = "NORMAL"
-    BUSY = "BUSY"
-    VERY_BUSY = "VERY_BUSY"
-    HALT = "HALT"  # no orders, no cancels
 
 
 class EventKind(StrEnum):
@@ -93,7 +61,7 @@ class EventKind(StrEnum):
 
 SIDE_TEXT: Final = {Side.BUY: "buy", Side.SELL: "sell"}
 SIDE_OF: Final = {"buy": Side.BUY, "sell": Side.SELL}
-OPENING: Final = {PositionSide.LONG: Side.BUY, PositionSide.SHORT: Side.SELL}
+OPENING: Final = SIDE_OF_POSITION
 """The side of an order that opens or adds to a position."""
 
 # tuples, not sets: members are found by identity, while hashing a member of an Enum is slow
