@@ -1,5 +1,8 @@
 """Rooms: whoever follows the recipe has the exchange's book, at any moment and after any changes."""
 
+from itertools import pairwise
+
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -98,6 +101,18 @@ def test_a_quiet_book_has_no_diffs_but_its_whole_every_fifteen_seconds():
     rooms.joined(WHOLE, Millis(0))
     said = [(at, m.room) for at in range(0, 31_000, 50) for m in rooms.due({DIFF, WHOLE}, Millis(at), switches)]
     assert said == [(150, WHOLE), (15_150, WHOLE), (30_150, WHOLE)]
+
+
+@pytest.mark.parametrize(("ticker_every", "depth_diff_every"), [(1_000, 350), (200, 100)])
+def test_how_often_rooms_speak_are_switches(ticker_every, depth_diff_every):
+    pit, switches = Pit(), TwinSwitches(ticker_every=ticker_every, depth_diff_every=depth_diff_every)
+    rooms, said = Rooms(pit), {"ticker_btc_jpy": [], DIFF: []}
+    for at in range(0, 3_500, 50):
+        pit.change("asks", 5, at + 1)
+        for message in rooms.due(set(said), Millis(at), switches):
+            said[message.room].append(at)
+    assert {b - a for a, b in pairwise(said["ticker_btc_jpy"])} == {ticker_every}
+    assert {b - a for a, b in pairwise(said[DIFF])} == {depth_diff_every}
 
 
 def test_trades_come_in_one_message_newest_first():

@@ -105,6 +105,15 @@ def test_the_band_starts_the_breaker_where_the_switch_says_so(on):
         assert exchange.circuit_break_info(PAIR).mode is CircuitMode.NONE
 
 
+@pytest.mark.parametrize("pause", [2 * MINUTE, 30 * MINUTE])
+def test_how_long_a_break_lasts_is_a_switch(pause):
+    exchange, _, maker = busy(breaker=True, breaker_pause=pause)
+    exchange.advance(NOON + 11 * MINUTE)
+    requote(exchange, maker, PRICE * 79 // 100, PRICE)
+    exchange.submit(user(exchange), ask("sell", "0.0001"))
+    assert exchange.circuit_break_info(PAIR).reopen_timestamp == exchange.now + pause
+
+
 def test_a_band_broken_twice_within_an_hour_is_wider():
     exchange, _, maker = busy(breaker=True)
     exchange.advance(NOON + 11 * MINUTE)

@@ -229,3 +229,10 @@ def test_the_news_of_an_order_comes_before_that_of_its_fills():
     exchange.submit(tested, ask("buy", "0.1", 5))
     (assets,) = payloads(exchange.drain(), "asset_update", tested)
     assert [a.asset for a in assets] == ["jpy"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_events_are_kept_where_somebody_reads_them(kept):
+    exchange, _, _ = busy(events=kept)
+    exchange.submit(user(exchange), ask("buy", "0.0001", PRICE - 5_000))
+    assert bool(exchange.drain()) is kept

@@ -1,6 +1,10 @@
 """The unmodified clients, pointed at a twin by what they document for that."""
 
-from contextlib import asynccontextmanager
+import asyncio
+import inspect
+import threading
+from collections.abc import Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import ccxt
@@ -35,6 +39,51 @@ async def async_ccxt(desk: Desk, **options: Any):
         yield client
     finally:
         await client.close()
+
+
+class Loop:
+    """An event loop in a thread of its own, so that tests can call asyncio clients as they call the others."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def call(self, function: Any, *arguments: Any, **named: Any) -> Any:
+        async def run() -> Any:
+            result = function(*arguments, **named)
+            return await result if inspect.isawaitable(result) else result
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+class Awaited:
+    """A client for asyncio whose methods are awaited in a loop elsewhere."""
+
+    def __init__(self, client: Any, loop: Loop) -> None:
+        self.__dict__.update(client=client, loop=loop)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.client, name)
+        return (lambda *a, **k: self.loop.call(value, *a, **k)) if callable(value) else value
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self.client, name, value)
+
+
+@contextmanager
+def awaited_ccxt(desk: Desk, loop: Loop, **options: Any) -> Iterator[Awaited]:
+    """ccxt's bitbank class for asyncio, to be called without await."""
+    client = loop.call(ccxt.async_support.bitbank, _settings(desk, options))
+    try:
+        yield Awaited(client, loop)
+    finally:
+        loop.call(client.close)
 
 
 @asynccontextmanager

@@ -7,10 +7,12 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from src.twin.process import RunningTwin, started_twin
+from tests.contracts.bitbank.clients import Loop, awaited_ccxt, sync_ccxt
 from tests.contracts.bitbank.desk import PAIR, PRICE, Desk
 
 STILL = ("--data", "none", "--speed", "0")
@@ -39,6 +41,8 @@ def twin_with() -> Iterator[TwinMaker]:
             return running[key]
 
         yield start
+        for twin in running.values():  # all at once: each takes a while to end
+            twin.process.terminate()
 
 
 @pytest.fixture
@@ -106,9 +110,36 @@ FLAGS = (
 
 
 @pytest.fixture(params=[False, True], ids=["compact", "spaced"])
-def desk(request: pytest.FixtureRequest, open_desk: DeskMaker) -> Desk:
+def spaced(request: pytest.FixtureRequest) -> bool:
+    """How JSON is sent; together with it the tests go through ccxt's sync class, and through its class for asyncio."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def desk(spaced: bool, open_desk: DeskMaker) -> Desk:
     """A user who sends JSON as ccxt does, and as the official Python client does."""
-    return open_desk(spaced=request.param)
+    return open_desk(spaced=spaced)
+
+
+@pytest.fixture(scope="session")
+def loop() -> Iterator[Loop]:
+    """Where ccxt's class for asyncio lives."""
+    loop = Loop()
+    yield loop
+    loop.end()
+
+
+@pytest.fixture
+def ccxt_of(spaced: bool, loop: Loop) -> Iterator[Callable[..., Any]]:
+    """Makes a ccxt client for a desk: sync, and in a second run of the test asyncio."""
+    with ExitStack() as stack:
+
+        def make(desk: Desk, **options: Any) -> Any:
+            if spaced:
+                return stack.enter_context(awaited_ccxt(desk, loop, **options))
+            return sync_ccxt(desk, **options)
+
+        yield make
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from src.core.domain.time import DAY, HOUR
 from src.twin.process import started_twin
-from tests.contracts.bitbank.clients import botters, sync_ccxt
+from tests.contracts.bitbank.clients import botters
 from tests.contracts.bitbank.conftest import STILL, UNHURRIED, quiet
 from tests.contracts.bitbank.desk import PAIR, PRICE, Desk, code, number
 from tests.contracts.bitbank.test_order_rows import opened
@@ -32,7 +32,7 @@ def pair_of_desks(own_twin, open_desk) -> tuple[Desk, Desk]:
     return open_desk(own_twin, jpy="10000000"), open_desk(own_twin, jpy="100000000000", btc="10000")
 
 
-def test_row_41_fees_of_both_fills_are_collected_at_the_close(desk, rival, amount):
+def test_row_41_fees_of_both_fills_are_collected_at_the_close(desk, rival, amount, ccxt_of):
     size, gain = amount(), 5_000
     opened(desk, rival, size)
     (opening,) = desk.trades()
@@ -42,7 +42,7 @@ def test_row_41_fees_of_both_fills_are_collected_at_the_close(desk, rival, amoun
     assert number(desk.position("long")["unrealized_fee_amount"]) == entry_fee
     rival.order("buy", size, PRICE + gain)
     desk.order("sell", size, position_side="long")
-    closing = sync_ccxt(desk).privateGetUserSpotTradeHistory({"pair": PAIR, "count": 1})["data"]["trades"][0]
+    closing = ccxt_of(desk).privateGetUserSpotTradeHistory({"pair": PAIR, "count": 1})["data"]["trades"][0]
     exit_fee = size * (PRICE + gain) * TAKER
     interest = size * PRICE * INTEREST  # the day of opening counts
     assert number(closing["fee_occurred_amount_quote"]) == exit_fee
@@ -71,7 +71,7 @@ def test_row_42_interest_grows_by_the_day_at_a_set_hour(open_desk, twin_with, am
     assert interest() == daily * (begun + 4)
 
 
-def test_row_43_the_margin_status_adds_up(pair_of_desks, own_twin, amount):
+def test_row_43_the_margin_status_adds_up(pair_of_desks, own_twin, amount, ccxt_of):
     desk, other = pair_of_desks
     flat = desk.margin()
     percentages = ("total_margin_balance_percentage", "margin_call_percentage", "losscut_percentage")
@@ -81,7 +81,7 @@ def test_row_43_the_margin_status_adds_up(pair_of_desks, own_twin, amount):
     opened(desk, other, size)
     desk.order("buy", waiting, PRICE - 50, position_side="long")
     own_twin.act("trade", price=str(PRICE + move))
-    status = sync_ccxt(desk).privateGetUserMarginStatus()["data"]
+    status = ccxt_of(desk).privateGetUserMarginStatus()["data"]
     product, cost = size * PRICE, size * PRICE * (TAKER + INTEREST)
     order_product = waiting * (PRICE - 50)
     assert number(status["open_margin_position_product"]) == product
@@ -99,7 +99,7 @@ def test_row_43_the_margin_status_adds_up(pair_of_desks, own_twin, amount):
     assert Decimal(status["losscut_percentage"]) * 2 == Decimal(status["margin_call_percentage"])
 
 
-async def test_row_44_a_falling_price_leads_to_a_call_a_forced_close_and_a_debt(pair_of_desks, own_twin):
+async def test_row_44_a_falling_price_leads_to_a_call_a_forced_close_and_a_debt(pair_of_desks, own_twin, ccxt_of):
     desk, other = pair_of_desks
     opened(desk, other, Decimal("1.8"))  # 18 million on 10 million of collateral
     assert desk.margin()["status"] == "NORMAL"
@@ -116,7 +116,7 @@ async def test_row_44_a_falling_price_leads_to_a_call_a_forced_close_and_a_debt(
     cut = [trade for trade in desk.trades() if trade["type"] == "losscut"]
     assert sum(number(trade["amount"]) for trade in cut) == Decimal("1.8")
     assert desk.position("long")["open_amount"] == "0.0000"
-    status = sync_ccxt(desk).privateGetUserMarginStatus()["data"]
+    status = ccxt_of(desk).privateGetUserMarginStatus()["data"]
     positions = desk.get("/user/margin/positions")
     lost = sum(number(trade["profit_loss"]) for trade in cut)
     assert status["status"] == "DEBT"
@@ -127,13 +127,13 @@ async def test_row_44_a_falling_price_leads_to_a_call_a_forced_close_and_a_debt(
     assert number(desk.get("/user/margin/positions")["payables"]["amount"]) == 0
 
 
-def test_row_45_the_31st_open_order_is_refused(open_desk, amount):
+def test_row_45_the_31st_open_order_is_refused(open_desk, amount, ccxt_of):
     desk = open_desk(jpy="1000000000")
     for i in range(30):
         desk.order("buy", amount(), PRICE - 1 - i)
     assert code(desk.order, "buy", amount(), PRICE - 40) == 60011
     with pytest.raises(ccxt.ExchangeError, match="60011"):
-        sync_ccxt(desk).create_order("BTC/JPY", "limit", "buy", 0.01, PRICE - 40)
+        ccxt_of(desk).create_order("BTC/JPY", "limit", "buy", 0.01, PRICE - 40)
     desk.cancel(desk.active()[0]["order_id"])
     assert desk.order("buy", amount(), PRICE - 40)["status"] == "UNFILLED"
 
@@ -150,31 +150,33 @@ def test_row_45_what_the_cap_counts_is_a_switch(open_desk, twin_with, scope, cou
     assert full == (60011 if scope == "account" else 0)
 
 
-def test_row_46_orders_expire_after_180_days_and_are_forgotten_after_three_months(pair_of_desks, own_twin, amount):
+def test_row_46_orders_expire_after_180_days_and_are_forgotten_after_three_months(
+    pair_of_desks, own_twin, amount, ccxt_of
+):
     desk, _ = pair_of_desks
     order = desk.order("buy", amount(), PRICE - 100)
     assert order["expire_at"] == order["ordered_at"] + 180 * DAY == order["ordered_at"] + 15_552_000_000
     own_twin.act("skip", ms=180 * DAY - 1)
     assert desk.read(order["order_id"])["status"] == "UNFILLED"
     own_twin.act("skip", ms=1)
-    assert sync_ccxt(desk).fetch_order(str(order["order_id"]), "BTC/JPY")["status"] == "canceled"
+    assert ccxt_of(desk).fetch_order(str(order["order_id"]), "BTC/JPY")["status"] == "canceled"
     assert desk.active() == []
     own_twin.act("skip", ms=89 * DAY)
     assert desk.read(order["order_id"])["status"] == "CANCELED_UNFILLED"
     own_twin.act("skip", ms=4 * DAY)
     assert code(desk.read, order["order_id"]) == 50009
     with pytest.raises(ccxt.OrderNotFound):
-        sync_ccxt(desk).fetch_order(str(order["order_id"]), "BTC/JPY")
+        ccxt_of(desk).fetch_order(str(order["order_id"]), "BTC/JPY")
 
 
-def test_row_47_a_spot_buy_locks_its_cost_and_the_taker_fee(desk, dice):
+def test_row_47_a_spot_buy_locks_its_cost_and_the_taker_fee(desk, dice, ccxt_of):
     size, price = Decimal(dice.randint(20, 500)).scaleb(-4), PRICE - dice.randint(1, 9_999)
     desk.order("buy", size, price)
     locked = (size * price * (1 + TAKER)).quantize(Decimal("0.0001"), ROUND_DOWN)
     row = desk.assets()["jpy"]
     assert number(row["locked_amount"]) == locked
     assert number(row["free_amount"]) == number(row["onhand_amount"]) - locked
-    assert sync_ccxt(desk).fetch_balance()["JPY"]["used"] == float(locked)
+    assert ccxt_of(desk).fetch_balance()["JPY"]["used"] == float(locked)
 
 
 @pytest.mark.parametrize("locks", [True, False])
@@ -185,12 +187,12 @@ def test_row_47_whether_margin_orders_lock_cash_is_a_switch(open_desk, twin_with
 
 
 @pytest.mark.parametrize(("every", "end"), [("1000", signal.SIGTERM), ("0", signal.SIGKILL)])
-def test_row_63_orders_survive_a_restart_and_ids_go_on(tmp_path, amount, every, end):
+def test_row_63_orders_survive_a_restart_and_ids_go_on(tmp_path, amount, every, end, ccxt_of):
     arguments = (*STILL, *UNHURRIED, "--state", str(tmp_path / "twin.json"), "--save-every", every)
     with started_twin(*arguments) as twin:
         quiet(twin)
         desk = Desk(twin, twin.accounts[0])
-        client = sync_ccxt(desk)
+        client = ccxt_of(desk)
         made = client.create_order("BTC/JPY", "limit", "buy", float(amount()), PRICE - 100, {"position_side": "long"})
         before = desk.active(), desk.assets(), desk.get("/user/subscribe")["pubnub_channel"]
         twin.process.send_signal(end)
@@ -200,7 +202,7 @@ def test_row_63_orders_survive_a_restart_and_ids_go_on(tmp_path, amount, every, 
         assert (desk.active(), desk.assets()) == before[:2]
         if end is signal.SIGTERM:  # the channel was made by a read, which is not what --save-every 0 promises
             assert desk.get("/user/subscribe")["pubnub_channel"] == before[2]
-        client = sync_ccxt(desk)
+        client = ccxt_of(desk)
         newer = client.create_order("BTC/JPY", "limit", "buy", float(amount()), PRICE - 200)
         assert int(newer["id"]) > int(made["id"])
         assert client.cancel_order(made["id"], "BTC/JPY")["status"] == "canceled"

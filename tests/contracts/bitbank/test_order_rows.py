@@ -23,7 +23,7 @@ def opened(desk: Desk, rival: Desk, size: Decimal, side: str = "long", price: in
     return desk.read(order["order_id"])
 
 
-def test_row_16_without_position_side_assets_move_and_with_it_positions_only(desk, rival, amount):
+def test_row_16_without_position_side_assets_move_and_with_it_positions_only(desk, rival, amount, ccxt_of):
     size = amount()
     before = desk.assets()
     rival.order("sell", size, PRICE)
@@ -35,18 +35,18 @@ def test_row_16_without_position_side_assets_move_and_with_it_positions_only(des
     assert desk.assets()["btc"]["onhand_amount"] == after["btc"]["onhand_amount"]
     assert desk.assets()["jpy"]["onhand_amount"] == after["jpy"]["onhand_amount"]
     assert number(desk.position("long")["open_amount"]) == size
-    assert sync_ccxt(desk).fetch_balance()["BTC"]["total"] == float(after["btc"]["onhand_amount"])
+    assert ccxt_of(desk).fetch_balance()["BTC"]["total"] == float(after["btc"]["onhand_amount"])
 
 
 @pytest.mark.parametrize("side", ["long", "short"])
-def test_row_17_each_direction_opens_or_closes_its_side(desk, rival, amount, side):
+def test_row_17_each_direction_opens_or_closes_its_side(desk, rival, amount, side, ccxt_of):
     size = amount()
     order = opened(desk, rival, size, side)
     assert (order["status"], order["position_side"]) == ("FULLY_FILLED", side)
     assert number(desk.position(side)["open_amount"]) == size
     closing, counter = ("sell", "buy") if side == "long" else ("buy", "sell")
     rival.order(counter, size, PRICE)
-    client = sync_ccxt(desk)
+    client = ccxt_of(desk)
     closed = client.create_order("BTC/JPY", "market", closing, float(size), None, {"position_side": side})
     assert client.fetch_order(closed["id"], "BTC/JPY")["status"] == "closed"
     assert desk.position(side)["open_amount"] == "0.0000"
@@ -60,7 +60,7 @@ def test_row_18_a_long_and_a_short_of_one_pair_live_side_by_side(desk, rival, am
     assert [desk.position(side)["average_price"] for side in ("long", "short")] == [str(PRICE), str(PRICE + 7)]
 
 
-def test_row_19_there_are_always_ten_positions_and_averages_are_weighted(desk, rival, amount):
+def test_row_19_there_are_always_ten_positions_and_averages_are_weighted(desk, rival, amount, ccxt_of):
     rows = desk.get("/user/margin/positions")
     assert len(rows["positions"]) == 10
     flat = {"open_amount": "0.0000", "product": "0.0000", "average_price": "0"}
@@ -71,14 +71,14 @@ def test_row_19_there_are_always_ten_positions_and_averages_are_weighted(desk, r
     opened(desk, rival, first)
     opened(desk, rival, second, price=PRICE + 10_000)
     position = next(
-        row for row in sync_ccxt(desk).privateGetUserMarginPositions()["data"]["positions"] if row["pair"] == PAIR
+        row for row in ccxt_of(desk).privateGetUserMarginPositions()["data"]["positions"] if row["pair"] == PAIR
     )
     cost = first * PRICE + second * (PRICE + 10_000)
     assert number(position["product"]) == cost
     assert int(position["average_price"]) == int(cost / (first + second))
 
 
-def test_row_20_a_close_cannot_exceed_the_part_of_the_position_that_is_free(desk, rival, amount):
+def test_row_20_a_close_cannot_exceed_the_part_of_the_position_that_is_free(desk, rival, amount, ccxt_of):
     size = amount()
     opened(desk, rival, size)
     step = Decimal("0.0001")
@@ -86,9 +86,7 @@ def test_row_20_a_close_cannot_exceed_the_part_of_the_position_that_is_free(desk
     resting = desk.order("sell", size - step, PRICE + 100, position_side="long")
     assert code(desk.order, "sell", 2 * step, PRICE + 100, position_side="long") == 50062
     with pytest.raises(ccxt.ExchangeError, match="50062"):
-        sync_ccxt(desk).create_order(
-            "BTC/JPY", "limit", "sell", float(2 * step), PRICE + 100, {"position_side": "long"}
-        )
+        ccxt_of(desk).create_order("BTC/JPY", "limit", "sell", float(2 * step), PRICE + 100, {"position_side": "long"})
     desk.cancel(resting["order_id"])
     assert desk.order("sell", size, PRICE + 100, position_side="long")["status"] == "UNFILLED"
 
@@ -104,14 +102,14 @@ def test_row_20_whether_a_waiting_stop_reserves_is_a_switch(open_desk, twin_with
     assert target == (50062 if reserve else 0)
 
 
-def test_row_21_positions_can_lag_behind_fills(open_desk, twin_with, amount):
+def test_row_21_positions_can_lag_behind_fills(open_desk, twin_with, amount, ccxt_of):
     twin = quiet(twin_with(position_delay=2_000))
     desk, other = open_desk(twin), open_desk(twin, jpy="10000000000", btc="1000")
     size = amount()
     assert opened(desk, other, size)["status"] == "FULLY_FILLED"
     assert desk.position("long")["open_amount"] == "0.0000"
     with pytest.raises(ccxt.ExchangeError, match="50062"):
-        sync_ccxt(desk).create_order("BTC/JPY", "limit", "sell", float(size), PRICE + 100, {"position_side": "long"})
+        ccxt_of(desk).create_order("BTC/JPY", "limit", "sell", float(size), PRICE + 100, {"position_side": "long"})
     twin.act("skip", ms=1_999)
     assert desk.position("long")["open_amount"] == "0.0000"
     twin.act("skip", ms=1)
@@ -119,8 +117,7 @@ def test_row_21_positions_can_lag_behind_fills(open_desk, twin_with, amount):
     assert desk.order("sell", size, PRICE + 100, position_side="long")["status"] == "UNFILLED"
 
 
-@pytest.mark.parametrize("spaced", [False, True])
-def test_row_22_margin_has_its_conditions(open_desk, spaced):
+def test_row_22_margin_has_its_conditions(open_desk, spaced, ccxt_of):
     desk = open_desk(spaced=spaced, jpy="10000000")
     assert code(desk.order, "buy", "2.0101", PRICE - 100, position_side="long") == 50061
     assert code(desk.order, "buy", "0.01", "20", position_side="long", pair="mona_jpy") == 40165
@@ -128,21 +125,21 @@ def test_row_22_margin_has_its_conditions(open_desk, spaced):
     assert code(stranger.order, "buy", "0.01", PRICE - 100, position_side="long") == 50058
     assert stranger.order("buy", "0.01", PRICE - 100)["status"] == "UNFILLED"
     with pytest.raises(ccxt.ExchangeError, match="50061"):
-        sync_ccxt(desk).create_order("BTC/JPY", "limit", "buy", 2.0101, PRICE - 100, {"position_side": "long"})
+        ccxt_of(desk).create_order("BTC/JPY", "limit", "buy", 2.0101, PRICE - 100, {"position_side": "long"})
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_row_23_whether_a_stop_may_open_is_a_switch(open_desk, twin_with, amount, allowed):
+def test_row_23_whether_a_stop_may_open_is_a_switch(open_desk, twin_with, amount, allowed, ccxt_of):
     desk = open_desk(quiet(twin_with(stop_types_open=allowed)))
     stop = {"type": "stop", "trigger_price": str(PRICE + 100), "position_side": "long"}
     assert code(desk.order, "buy", amount(), **stop) == (0 if allowed else 40200)
     if not allowed:
         with pytest.raises(ccxt.ExchangeError, match="40200"):
-            sync_ccxt(desk).create_order("BTC/JPY", "stop", "buy", 0.01, None, stop)
+            ccxt_of(desk).create_order("BTC/JPY", "stop", "buy", 0.01, None, stop)
 
 
 @pytest.mark.parametrize("type_", ["take_profit", "stop_loss"])
-def test_row_24_position_orders_close_and_must_not_fire_at_once(desk, rival, amount, type_):
+def test_row_24_position_orders_close_and_must_not_fire_at_once(desk, rival, amount, type_, ccxt_of):
     opened(desk, rival, amount())
     inside = {"take_profit": PRICE + 500, "stop_loss": PRICE - 500}[type_]
     beyond = {"take_profit": PRICE - 500, "stop_loss": PRICE + 500}[type_]
@@ -153,7 +150,7 @@ def test_row_24_position_orders_close_and_must_not_fire_at_once(desk, rival, amo
     assert (waiting["status"], waiting["start_amount"]) == ("INACTIVE", None)
     raw = {"pair": PAIR, "side": "buy", **common, "trigger_price": str(inside)}
     with pytest.raises(ccxt.ExchangeError, match="60019"):
-        sync_ccxt(desk).privatePostUserSpotOrder(raw)
+        ccxt_of(desk).privatePostUserSpotOrder(raw)
 
 
 @pytest.mark.parametrize("passes", [True, False])
@@ -174,10 +171,10 @@ def test_row_24_whether_the_amount_may_be_absent_is_a_switch(open_desk, twin_wit
     assert code(desk.order, "sell", None, **stop) == (0 if passes else 30001)
 
 
-async def test_row_25_a_stop_waits_among_the_active_orders_and_then_fills(desk, rival, amount, twin):
+async def test_row_25_a_stop_waits_among_the_active_orders_and_then_fills(desk, rival, amount, twin, ccxt_of):
     size = amount()
     opened(desk, rival, size)
-    client = sync_ccxt(desk)
+    client = ccxt_of(desk)
     params = {"position_side": "long", "trigger_price": str(PRICE - 1_000)}
     stop = client.create_order("BTC/JPY", "stop", "sell", float(size), None, params)
     (listed,) = client.fetch_open_orders("BTC/JPY")
@@ -192,7 +189,7 @@ async def test_row_25_a_stop_waits_among_the_active_orders_and_then_fills(desk, 
     assert desk.active() == []
 
 
-def test_row_26_missing_or_forbidden_fields_have_their_codes(desk, amount):
+def test_row_26_missing_or_forbidden_fields_have_their_codes(desk, amount, ccxt_of):
     size = amount()
     assert code(desk.order, "buy", size, type="limit") == 30012
     assert code(desk.order, "sell", size, type="stop") == 30101
@@ -207,7 +204,7 @@ def test_row_26_missing_or_forbidden_fields_have_their_codes(desk, amount):
     assert code(desk.order, "buy", size, PRICE, pair="xyz_jpy") == 40017
     assert code(desk.order, "buy", size, PRICE, position_side="both") == 40164
     with pytest.raises(ccxt.ExchangeError, match="40114"):
-        sync_ccxt(desk).create_order("BTC/JPY", "market", "buy", float(size), None, {"post_only": True})
+        ccxt_of(desk).create_order("BTC/JPY", "market", "buy", float(size), None, {"post_only": True})
 
 
 async def test_row_27_ccxt_drops_the_positional_price_of_a_stop_limit(open_desk, rival, amount):
@@ -226,28 +223,28 @@ async def test_row_27_ccxt_drops_the_positional_price_of_a_stop_limit(open_desk,
     assert desk.read(int(made["id"]))["status"] == "INACTIVE"
 
 
-def test_row_28_unknown_keys_are_ignored_so_the_order_may_take(desk, rival, amount):
+def test_row_28_unknown_keys_are_ignored_so_the_order_may_take(desk, rival, amount, ccxt_of):
     size = amount()
     rival.order("sell", size, PRICE)
-    client = sync_ccxt(desk)
+    client = ccxt_of(desk)
     order = client.create_order("BTC/JPY", "limit", "buy", float(size), PRICE, {"postOnly": True})
     assert client.fetch_order(order["id"], "BTC/JPY")["status"] == "closed"
     assert desk.trades()[0]["maker_taker"] == "taker"
 
 
-def test_row_29_a_crossing_post_only_order_is_accepted_and_ends_cancelled(desk, rival, amount):
+def test_row_29_a_crossing_post_only_order_is_accepted_and_ends_cancelled(desk, rival, amount, ccxt_of):
     size = amount()
     rival.order("sell", size, PRICE)
     order = desk.order("buy", size, PRICE, post_only=True, position_side="long")
     assert order["order_id"]
     assert desk.read(order["order_id"])["status"] == "CANCELED_UNFILLED"
-    client = sync_ccxt(desk)
+    client = ccxt_of(desk)
     made = client.create_order("BTC/JPY", "limit", "buy", float(size), PRICE, {"post_only": True})
     assert client.fetch_order(made["id"], "BTC/JPY")["status"] == "canceled"
     assert desk.trades() == []
 
 
-def test_row_30_a_market_order_fills_completely_or_is_rejected(desk, rival, amount):
+def test_row_30_a_market_order_fills_completely_or_is_rejected(desk, rival, amount, ccxt_of):
     size = amount()
     rival.order("sell", size, PRICE)
     too_much = desk.order("buy", size + Decimal("0.0001"))
@@ -258,17 +255,17 @@ def test_row_30_a_market_order_fills_completely_or_is_rejected(desk, rival, amou
     assert code(desk.order, "sell", "10.0001") == 60003
     assert code(desk.order, "buy", "10.0001") == 60002
     with pytest.raises(ccxt.ExchangeError, match="60003"):
-        sync_ccxt(desk).privatePostUserSpotOrder({"pair": PAIR, "side": "sell", "type": "market", "amount": "10.0001"})
+        ccxt_of(desk).privatePostUserSpotOrder({"pair": PAIR, "side": "sell", "type": "market", "amount": "10.0001"})
 
 
-def test_row_31_an_order_below_the_unit_is_too_small(desk):
+def test_row_31_an_order_below_the_unit_is_too_small(desk, ccxt_of):
     assert code(desk.order, "buy", "0.00005", PRICE) == 60004
     body = {"pair": PAIR, "side": "buy", "type": "limit", "amount": "0.00005", "price": str(PRICE)}
     with pytest.raises(ccxt.ExchangeError, match="60004"):
-        sync_ccxt(desk).privatePostUserSpotOrder(body)
+        ccxt_of(desk).privatePostUserSpotOrder(body)
 
 
-def test_row_31_small_orders_are_refused_and_the_minimum_can_rise(desk, twin):
+def test_row_31_small_orders_are_refused_and_the_minimum_can_rise(desk, twin, ccxt_of):
     twin.act("status", status="BUSY", min_lots=100)
     status = next(row for row in desk.get("/spot/status")["statuses"] if row["pair"] == PAIR)
     assert status == {"pair": PAIR, "status": "BUSY", "min_amount": "0.0100"}
@@ -276,10 +273,10 @@ def test_row_31_small_orders_are_refused_and_the_minimum_can_rise(desk, twin):
     assert desk.order("buy", "0.0100", PRICE - 100)["status"] == "UNFILLED"
     body = {"pair": PAIR, "side": "buy", "type": "limit", "amount": "0.0050", "price": str(PRICE)}
     with pytest.raises(ccxt.ExchangeError, match="70010"):
-        sync_ccxt(desk).privatePostUserSpotOrder(body)
+        ccxt_of(desk).privatePostUserSpotOrder(body)
 
 
-def test_row_32_prices_have_digits_and_limits(open_desk, twin_with, amount):
+def test_row_32_prices_have_digits_and_limits(open_desk, twin_with, amount, ccxt_of):
     desk = open_desk(quiet(twin_with(far_price_ppm=300_000)))
     size = amount()
     assert code(desk.order, "buy", size, "10000000.5") == 40020
@@ -288,7 +285,7 @@ def test_row_32_prices_have_digits_and_limits(open_desk, twin_with, amount):
     assert code(desk.order, "buy", size, PRICE * 131 // 100) == 70021
     assert code(desk.order, "buy", "0.00015", PRICE) == 40001
     with pytest.raises(ccxt.InvalidOrder):
-        sync_ccxt(desk).privatePostUserSpotOrder(
+        ccxt_of(desk).privatePostUserSpotOrder(
             {"pair": PAIR, "side": "buy", "type": "limit", "amount": str(size), "price": "10000000.5"}
         )
 
@@ -322,19 +319,31 @@ async def test_row_33_partial_fills_add_up(desk, rival, dice):
         assert len((await reply.json())["data"]["trades"]) == 4
 
 
-def test_row_34_a_cancel_takes_the_id_as_number_or_text(desk, amount):
+def test_row_33_ccxt_sees_what_is_filled_and_what_is_left(desk, rival, amount, ccxt_of):
+    first, rest = amount(), amount()
+    client = ccxt_of(desk)
+    made = client.create_order("BTC/JPY", "limit", "buy", float(first + rest), PRICE)
+    rival.order("sell", first, PRICE)
+    seen = client.fetch_order(made["id"], "BTC/JPY")
+    assert (seen["status"], seen["filled"], seen["remaining"]) == ("open", float(first), float(rest))
+    assert seen["average"] == PRICE
+    rival.order("sell", rest, PRICE)
+    assert client.fetch_order(made["id"], "BTC/JPY")["status"] == "closed"
+
+
+def test_row_34_a_cancel_takes_the_id_as_number_or_text(desk, amount, ccxt_of):
     for form in (int, str):
         made = desk.order("buy", amount(), PRICE - 50)
         gone = desk.cancel(form(made["order_id"]))
         assert gone["status"] == "CANCELED_UNFILLED"
         assert isinstance(gone["canceled_at"], int)
         assert desk.read(form(made["order_id"])) == gone
-    client = sync_ccxt(desk)
+    client = ccxt_of(desk)
     made = client.create_order("BTC/JPY", "limit", "buy", 0.01, PRICE - 50)
     assert client.cancel_order(made["id"], "BTC/JPY")["status"] == "canceled"
 
 
-def test_row_35_a_finished_order_cannot_be_cancelled(desk, rival, amount):
+def test_row_35_a_finished_order_cannot_be_cancelled(desk, rival, amount, ccxt_of):
     size = amount()
     gone = desk.order("buy", size, PRICE - 50)
     desk.cancel(gone["order_id"])
@@ -345,7 +354,7 @@ def test_row_35_a_finished_order_cannot_be_cancelled(desk, rival, amount):
     assert code(desk.cancel, 5) == 50009
     assert code(desk.cancel, rival.order("buy", size, PRICE - 60)["order_id"]) == 50009
     with pytest.raises(ccxt.ExchangeError, match="50027"):
-        sync_ccxt(desk).cancel_order(str(filled["order_id"]), "BTC/JPY")
+        ccxt_of(desk).cancel_order(str(filled["order_id"]), "BTC/JPY")
 
 
 def test_row_35_a_cancel_in_progress_is_70019(open_desk, twin_with, amount):
@@ -360,7 +369,7 @@ def test_row_35_a_cancel_in_progress_is_70019(open_desk, twin_with, amount):
     assert code(desk.cancel, order["order_id"]) == 50026
 
 
-def test_row_36_lists_of_cancels_have_bounds(desk, amount):
+def test_row_36_lists_of_cancels_have_bounds(desk, amount, ccxt_of):
     ids = [desk.order("buy", amount(), PRICE - i - 1)["order_id"] for i in range(3)]
     path = "/user/spot/cancel_orders"
     assert code(desk.post, path, pair=PAIR, order_ids=list(range(1, 32))) == 40015
@@ -370,7 +379,7 @@ def test_row_36_lists_of_cancels_have_bounds(desk, amount):
     assert {row["order_id"] for row in gone} == set(ids)
     assert {row["status"] for row in gone} == {"CANCELED_UNFILLED"}
     with pytest.raises(ccxt.OrderNotFound):
-        sync_ccxt(desk).privatePostUserSpotCancelOrders({"pair": PAIR, "order_ids": []})
+        ccxt_of(desk).privatePostUserSpotCancelOrders({"pair": PAIR, "order_ids": []})
 
 
 @pytest.mark.parametrize("atomic", [True, False])
@@ -415,7 +424,7 @@ def test_row_38_whether_bounds_are_inclusive_is_a_switch(open_desk, twin_with, a
     assert len(desk.active(since=at)) == len(desk.active(end=at)) == int(inclusive)
 
 
-def test_row_39_trade_history_is_filtered_in_milliseconds(desk, rival, twin, amount):
+def test_row_39_trade_history_is_filtered_in_milliseconds(desk, rival, twin, amount, ccxt_of):
     for i in range(3):
         opened(desk, rival, amount(), price=PRICE + i)
         twin.act("skip", ms=1_000)
@@ -432,13 +441,13 @@ def test_row_39_trade_history_is_filtered_in_milliseconds(desk, rival, twin, amo
     ]
     assert [row["trade_id"] for row in desk.trades(order_id=middle["order_id"])] == [middle["trade_id"]]
     assert code(desk.get, "/user/spot/trade_history", order_id=middle["order_id"]) == 30009
-    assert len(sync_ccxt(desk).fetch_my_trades("BTC/JPY", since=middle["executed_at"])) == 2
+    assert len(ccxt_of(desk).fetch_my_trades("BTC/JPY", since=middle["executed_at"])) == 2
 
 
-def test_row_64_spot_and_margin_orders_of_two_users_meet_in_one_book(open_desk, amount):
+def test_row_64_spot_and_margin_orders_of_two_users_meet_in_one_book(open_desk, amount, ccxt_of):
     spot, margin, size = open_desk(), open_desk(), amount()
-    offered = sync_ccxt(spot).create_order("BTC/JPY", "limit", "sell", float(size), PRICE)
-    taken = sync_ccxt(margin).create_order("BTC/JPY", "limit", "buy", float(size), PRICE, {"position_side": "long"})
+    offered = ccxt_of(spot).create_order("BTC/JPY", "limit", "sell", float(size), PRICE)
+    taken = ccxt_of(margin).create_order("BTC/JPY", "limit", "buy", float(size), PRICE, {"position_side": "long"})
     assert int(taken["id"]) > int(offered["id"])
     assert spot.trades()[0]["trade_id"] == margin.trades()[0]["trade_id"]
     assert "position_side" not in spot.trades()[0]

@@ -14,7 +14,7 @@ from pubnub.pubnub_asyncio import AsyncioSubscriptionManager, EventEngineSubscri
 from pybotters.helpers.bitbank import subscribe_with_callback
 
 from src.twin.private_stream import SUBSCRIBE_KEY
-from tests.contracts.bitbank.clients import botters, sync_ccxt
+from tests.contracts.bitbank.clients import botters
 from tests.contracts.bitbank.conftest import quiet
 from tests.contracts.bitbank.desk import PRICE, number
 from tests.contracts.bitbank.test_order_rows import opened
@@ -57,12 +57,12 @@ def poll(open_desk):
     return found
 
 
-def test_row_57_the_channel_is_stable_and_the_token_new(open_desk):
+def test_row_57_the_channel_is_stable_and_the_token_new(open_desk, ccxt_of):
     desk = open_desk(spaced=True)
     first, second = desk.get("/user/subscribe"), desk.get("/user/subscribe")
     assert first["pubnub_channel"] == second["pubnub_channel"]
     assert first["pubnub_token"] != second["pubnub_token"]
-    third = sync_ccxt(desk).request("user/subscribe", ["private"], "GET", {})["data"]
+    third = ccxt_of(desk).request("user/subscribe", ["private"], "GET", {})["data"]
     assert third["pubnub_channel"] == first["pubnub_channel"]
 
 
@@ -165,6 +165,13 @@ async def test_row_58_pubnubs_sdk_hears_an_order(open_desk, amount):
         while (message := await asyncio.wait_for(listener.messages.get(), 10))["method"] != "spot_order_new":
             pass
         assert message["params"][0]["order_id"] == order["order_id"]
+
+
+async def test_row_58_pybotters_hears_an_order_though_its_first_poll_has_no_time_token(open_desk, amount):
+    desk = open_desk()
+    async with private_store(desk) as store:
+        order = await asyncio.to_thread(desk.order, "buy", amount(), PRICE - 10)
+        await comes_true(lambda: [row["order_id"] for row in store.spot_order.find()] == [order["order_id"]])
 
 
 def test_row_59_a_wrong_or_expired_token_is_403_and_a_fresh_one_works(poll):

@@ -1,6 +1,7 @@
 """Rows 54 to 56: the public stream, framed by hand, through python-socketio and through pybotters' store."""
 
 import asyncio
+import itertools
 import json
 import time
 from contextlib import asynccontextmanager
@@ -132,6 +133,15 @@ async def test_row_54_python_socketio_connects_joins_and_hears(twin, open_desk, 
         await client.disconnect()
 
 
+async def test_row_54_pybotters_connects_with_the_present_framing(twin):
+    store = pybotters.bitbankDataStore()
+    async with pybotters.Client() as client:
+        joins = ["40", f'42["join-room","{TICKER}"]']
+        await client.ws_connect(twin.announced["public_stream"], send_str=joins, hdlr_str=store.onmessage)
+        await asyncio.wait_for(store.ticker.wait(), 5)
+        assert store.ticker.find()[0]["last"] == str(PRICE)
+
+
 async def test_row_55_the_older_framing_is_served_too(twin):
     async with raw_socket(twin, 3) as socket:
         assert (await hear(socket)).startswith("0{")
@@ -175,6 +185,19 @@ async def test_row_56_rooms_keep_their_cadence(twin, open_desk, amount):
         await socket.send_str(f'42["leave-room","{DIFF}"]')
         desk.order("buy", size, PRICE - 498)
         await silence(socket, 1.0)
+
+
+async def test_row_56_pairs_share_one_sequence_that_skips(twin, open_desk, amount):
+    desk = open_desk()
+    async with connected(twin) as (socket, _):
+        await join(socket, WHOLE, DIFF)
+        numbers = [int((await hear_room(socket, WHOLE))["sequenceId"])]
+        for i in range(2):
+            other = desk.order("buy", "1", "20", pair="mona_jpy")
+            desk.cancel(other["order_id"], "mona_jpy")
+            desk.order("buy", amount(), PRICE - 490 - i)
+            numbers.append(int((await hear_room(socket, DIFF))["s"]))
+        assert [b - a > 2 for a, b in itertools.pairwise(numbers)] == [True, True]
 
 
 async def test_row_56_a_whole_book_comes_again_even_if_nothing_changed(twin_with):

@@ -32,12 +32,12 @@ def refused(reply) -> int:
     return refusal.value.code
 
 
-def test_row_01_pairs_answer_with_and_without_version_and_without_a_key(open_desk):
+def test_row_01_pairs_answer_with_and_without_version_and_without_a_key(open_desk, ccxt_of):
     desk = open_desk()
     bare, versioned = (desk.public(path) for path in ("spot/pairs", "v1/spot/pairs"))
     assert data(bare) == data(versioned)
     assert {"btc_jpy", "mona_jpy"} <= {row["name"] for row in data(bare)["pairs"]}
-    assert "BTC/JPY" in sync_ccxt(desk).load_markets()
+    assert "BTC/JPY" in ccxt_of(desk).load_markets()
 
 
 async def test_row_02_ccxt_loads_the_grid_and_the_fees_of_btc_jpy(open_desk):
@@ -50,10 +50,10 @@ async def test_row_02_ccxt_loads_the_grid_and_the_fees_of_btc_jpy(open_desk):
             assert market["info"]["margin_current_individual_ratio"] == "0.5"
 
 
-def test_row_03_status_answers_unsigned_and_signed(open_desk):
+def test_row_03_status_answers_unsigned_and_signed(open_desk, ccxt_of):
     desk = open_desk()
     unsigned = data(desk.public("v1/spot/status"))
-    assert unsigned == desk.get("/spot/status") == sync_ccxt(desk).privateGetSpotStatus()["data"]
+    assert unsigned == desk.get("/spot/status") == ccxt_of(desk).privateGetSpotStatus()["data"]
     assert {"pair": PAIR, "status": "NORMAL", "min_amount": "0.0001"} in unsigned["statuses"]
 
 
@@ -78,11 +78,11 @@ def test_row_04_the_reference_signatures_verify(vector_desk, mode, method):
 
 
 @pytest.mark.parametrize("client", ["ccxt", "pybotters", "official bytes"])
-async def test_row_04_the_raw_bytes_of_each_client_verify(open_desk, amount, client):
+async def test_row_04_the_raw_bytes_of_each_client_verify(open_desk, amount, client, ccxt_of):
     desk = open_desk(spaced=client == "official bytes")
     size, price = str(amount()), PRICE - 10
     if client == "ccxt":
-        made = sync_ccxt(desk).create_order("BTC/JPY", "limit", "buy", float(size), price)["info"]
+        made = ccxt_of(desk).create_order("BTC/JPY", "limit", "buy", float(size), price)["info"]
     elif client == "pybotters":
         fields = {"pair": PAIR, "amount": size, "price": str(price), "side": "buy", "type": "limit"}
         async with botters(desk) as session, session.post("/v1/user/spot/order", data=fields) as reply:
@@ -101,7 +101,7 @@ async def test_row_05_without_a_window_five_seconds_apply(open_desk):
     assert refused(desk.send("GET", ASSETS, headers=desk.headers(ASSETS, at=now - 6_000, window=None))) == 20035
 
 
-def test_row_06_a_request_from_the_future_or_the_past_is_refused(open_desk, twin_with):
+def test_row_06_a_request_from_the_future_or_the_past_is_refused(open_desk, twin_with, ccxt_of):
     desk = open_desk()
     now = int(time.time() * 1000)
     assert refused(desk.send("GET", ASSETS, headers=desk.headers(ASSETS, at=now + 3_000))) == 20034
@@ -110,9 +110,9 @@ def test_row_06_a_request_from_the_future_or_the_past_is_refused(open_desk, twin
     for shift, said in ((-6_000, "20034"), (14_000, "20035")):
         shifted.twin.act("clock", ms=shift)
         with pytest.raises(ccxt.ExchangeError, match=said):
-            sync_ccxt(shifted).fetch_balance()
+            ccxt_of(shifted).fetch_balance()
     shifted.twin.act("clock", ms=-8_000)
-    assert sync_ccxt(shifted).fetch_balance()["JPY"]["total"] == 10_000_000
+    assert ccxt_of(shifted).fetch_balance()["JPY"]["total"] == 10_000_000
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_row_08_the_time_window_wins_over_a_nonce(open_desk):
     assert data(desk.send("GET", ASSETS, headers={"ACCESS-NONCE": "5", **desk.headers(ASSETS)}))
 
 
-def test_row_09_a_nonce_must_grow_for_its_key(open_desk, amount):
+def test_row_09_a_nonce_must_grow_for_its_key(open_desk, amount, ccxt_of):
     desk = open_desk(spaced=True)
-    client = sync_ccxt(desk, authMethod="nonce")
+    client = ccxt_of(desk, authMethod="nonce")
     assert client.fetch_balance()["JPY"]["total"] == client.fetch_balance()["JPY"]["total"]
     body = desk.encode({"pair": PAIR, "amount": str(amount()), "price": str(PRICE - 5), "side": "buy", "type": "limit"})
     late = int(time.time() * 1000) + 5_000
@@ -150,7 +150,7 @@ def test_row_09_a_nonce_must_grow_for_its_key(open_desk, amount):
 
 
 @pytest.mark.parametrize("bad_signature", [20001, 20005])
-def test_row_10_each_fault_of_authentication_has_its_code(open_desk, twin_with, bad_signature):
+def test_row_10_each_fault_of_authentication_has_its_code(open_desk, twin_with, bad_signature, ccxt_of):
     desk = open_desk(twin_with(bad_signature=bad_signature))
     good = desk.headers(ASSETS)
     without = {name: {k: v for k, v in good.items() if k != name} for name in good}
@@ -159,29 +159,29 @@ def test_row_10_each_fault_of_authentication_has_its_code(open_desk, twin_with, 
     assert refused(desk.send("GET", ASSETS, headers={**good, "ACCESS-KEY": "nobody"})) == 20002
     assert refused(desk.send("GET", ASSETS, headers={**good, "ACCESS-SIGNATURE": "00"})) == bad_signature
     assert refused(desk.send("GET", ASSETS, headers={"ACCESS-KEY": desk.account.key})) == 20036
-    client = sync_ccxt(desk)
+    client = ccxt_of(desk)
     client.secret = "wrong"
     told = {20001: "authentication failed", 20005: "signature does not exist"}[bad_signature]
     with pytest.raises(ccxt.AuthenticationError, match=told):
         client.fetch_balance()
 
 
-def test_row_11_business_errors_come_by_http_200(desk, amount):
+def test_row_11_business_errors_come_by_http_200(desk, amount, ccxt_of):
     assert code(desk.order, "buy", "1000.0001", PRICE) == 60003
     assert code(desk.order, "buy", "999", PRICE) == 60001
     assert code(desk.cancel, 1) == 50009
     with pytest.raises(ccxt.InsufficientFunds):
-        sync_ccxt(desk).create_order("BTC/JPY", "limit", "buy", 999, PRICE)
+        ccxt_of(desk).create_order("BTC/JPY", "limit", "buy", 999, PRICE)
 
 
 @pytest.mark.parametrize("path", ["xyz_jpy/ticker", "btc_jpy/candlestick/1min/20150101", "btc_jpy/no", "no", ""])
-def test_row_12_an_unknown_pair_or_date_is_404_with_a_code(open_desk, path):
+def test_row_12_an_unknown_pair_or_date_is_404_with_a_code(open_desk, path, ccxt_of):
     desk = open_desk()
     reply = desk.public(path)
     assert (reply.status_code, reply.json()) == (404, {"success": 0, "data": {"code": 10000}})
     assert reply.headers["Content-Type"].startswith("text/plain")
     with pytest.raises(ccxt.ExchangeError):
-        sync_ccxt(desk).publicGetPairTicker({"pair": "xyz_jpy"})
+        ccxt_of(desk).publicGetPairTicker({"pair": "xyz_jpy"})
 
 
 def test_row_13_misspelt_private_paths_look_like_faults_of_authentication(open_desk):
@@ -226,7 +226,7 @@ async def test_row_14_ccxt_sees_the_limit_when_it_calls_at_once(open_desk, twin_
     assert all(type(error) is ccxt.ExchangeError and "10009" in str(error) for error in errors)
 
 
-def test_row_15_numbers_are_texts_with_fixed_decimals_and_ids_are_numbers(desk, rival, amount):
+def test_row_15_numbers_are_texts_with_fixed_decimals_and_ids_are_numbers(desk, rival, amount, ccxt_of):
     size = amount()
     rival.order("sell", size, PRICE)
     order = desk.order("buy", size, PRICE, position_side="long")
@@ -240,7 +240,7 @@ def test_row_15_numbers_are_texts_with_fixed_decimals_and_ids_are_numbers(desk, 
     assets = desk.assets()
     assert re.fullmatch(r"[0-9]+\.[0-9]{4}", assets["jpy"]["onhand_amount"])
     assert re.fullmatch(r"[0-9]+\.[0-9]{8}", assets["btc"]["free_amount"])
-    assert sync_ccxt(desk).fetch_my_trades("BTC/JPY")[0]["amount"] == float(size)
+    assert ccxt_of(desk).fetch_my_trades("BTC/JPY")[0]["amount"] == float(size)
 
 
 def test_row_40_a_repeated_query_key_is_refused(open_desk):
