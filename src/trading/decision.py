@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from src.core.domain.account import Account, Prediction, Trade
 from src.core.domain.market import Money, Side, Ticks
 from src.core.domain.orders import ExitReason, Reason
-from src.core.domain.time import Millis
+from src.core.domain.time import Millis, bar_end, bar_open
 from src.features.row import Quality, Row
 from src.strategies.base.strategy_base import Strategy
 from src.strategies.base.strategy_manager import Vote, VoteParams, combine, leader_holds, propose_all
@@ -106,16 +106,23 @@ def decide(state: State, row: Row, prediction: Prediction, account: Account, par
 
 
 def entered(state: State, order: Verdict, fill: Ticks, at: Millis) -> State:
-    """Return the state after the entry `order` was filled at `fill`: its exits hang on the actual price."""
+    """Return the state after the entry `order` was filled at `fill`: its exits hang on the actual price.
+
+    Holding time counts from the open of the bar of the fill: what a backtest knows, and a live fill some
+    milliseconds later must not mean another bar.
+    """
     plan = plan_from_fill(
-        order.side, fill, at, order.leader, order.stop, order.target, order.trail, order.hold, order.risk
+        order.side, fill, bar_open(at), order.leader, order.stop, order.target, order.trail, order.hold, order.risk
     )
     return State(plan, state.risk)
 
 
 def exited(state: State, trade: Trade, params: RiskParams) -> State:
-    """Return the state after the position was closed as `trade` records."""
-    return State(NO_PLAN, record_trade(state.risk, trade.net, state.plan.risk, trade.closed_at, params))
+    """Return the state after the position was closed as `trade` records.
+
+    Pauses count from the end of the bar it was closed in, at whichever instant inside it that was.
+    """
+    return State(NO_PLAN, record_trade(state.risk, trade.net, state.plan.risk, bar_end(trade.closed_at), params))
 
 
 def _exit_reason(plan: Plan, risk: RiskState, row: Row, vote: Vote, account: Account, params: Params) -> ExitReason:

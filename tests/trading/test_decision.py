@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from src.core.domain.account import Trade
 from src.core.domain.market import Lots, Money, Side, Ticks
 from src.core.domain.orders import ExitReason, Reason
-from src.core.domain.time import HOUR, Millis
+from src.core.domain.time import HOUR, Millis, bar_end, bar_open
 from src.features.row import COLUMNS, Quality
 from src.strategies.implementations.atr_based import AtrBased
 from src.strategies.implementations.fibonacci_retracement import FibonacciRetracement
@@ -157,7 +157,7 @@ def test_exits_hang_on_the_actual_fill(fill, side):
         Ticks(max(fill + side * order.target, 1)),
         Ticks(0),
         Ticks(fill),
-        Millis(AT + order.hold),
+        Millis(bar_open(AT) + order.hold),
         order.risk,
     )
 
@@ -171,7 +171,7 @@ def test_a_closed_trade_is_remembered_by_the_risk_state_and_its_plan_is_gone():
     )  # fmt: skip
     after = exited(state, lost, RiskParams())
     assert after.plan == NO_PLAN
-    assert (after.risk.losses, after.risk.cooldown_until, after.risk.lost) == (1, AT + HOUR, 0.5)
+    assert (after.risk.losses, after.risk.cooldown_until, after.risk.lost) == (1, bar_end(AT) + HOUR, 0.5)
 
 
 def test_deciding_changes_nothing_it_was_given():

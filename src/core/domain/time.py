@@ -54,6 +54,16 @@ def jst_day(at: Millis, hour: int = 0) -> int:
     return (at + JST_OFFSET - hour * HOUR) // DAY
 
 
+def bar_open(at: Millis) -> Millis:
+    """Return the open time of the 15-minute bar that `at` falls in; a bar holds its open and not its close."""
+    return Millis(at // BAR_15M * BAR_15M)
+
+
+def bar_end(at: Millis) -> Millis:
+    """Return the last instant of the 15-minute bar that `at` falls in."""
+    return Millis(at // BAR_15M * BAR_15M + BAR_15M - 1)
+
+
 def month_start(at: Millis) -> Millis:
     """Return the first instant of the UTC month that `at` falls in."""
     d = to_datetime(at)

@@ -7,9 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.core.domain.time import (
+    BAR_15M,
     DAY,
     HOUR,
     JST,
+    Millis,
+    bar_end,
+    bar_open,
     format_jst,
     jst_day,
     month_start,
@@ -81,3 +85,10 @@ def test_months_follow_one_another(at):
 
 def test_december_is_followed_by_january():
     assert utc_date(next_month_start(to_millis(datetime(2023, 12, 31, tzinfo=UTC)))) == date(2024, 1, 1)
+
+
+@given(st.integers(0, 4 * 10**12))
+def test_a_bar_holds_its_open_and_not_its_close(at):
+    opened, last = bar_open(Millis(at)), bar_end(Millis(at))
+    assert opened <= at <= last
+    assert (opened % BAR_15M, last - opened) == (0, BAR_15M - 1)
