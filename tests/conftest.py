@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.twin_process"]
+
 # A shared machine is slow at times; a deadline would make that a failure. Everything else stays as hypothesis has it
 # (on a CI machine: the same examples every time).
 settings.register_profile("trader", parent=settings(), deadline=None)

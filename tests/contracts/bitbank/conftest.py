@@ -11,38 +11,28 @@ from typing import Any
 
 import pytest
 
-from src.twin.process import RunningTwin, started_twin
+from src.twin.process import RunningTwin
 from tests.contracts.bitbank.clients import Loop, awaited_ccxt, sync_ccxt
 from tests.contracts.bitbank.desk import PAIR, PRICE, Desk
+from tests.twin_process import TwinMaker
 
-STILL = ("--data", "none", "--speed", "0")
-UNHURRIED = ("--set", "queries_per_second=0", "--set", "updates_per_second=0", "--set", "public_lag=0")
+UNHURRIED = {"queries_per_second": 0, "updates_per_second": 0, "public_lag": 0}
 SEED_VARIABLE = "TWIN_TEST_SEED"
 
 _numbers = itertools.count(1)
-TwinMaker = Callable[..., RunningTwin]
 DeskMaker = Callable[..., Desk]
 
 
-@pytest.fixture(scope="session")
-def twin_with() -> Iterator[TwinMaker]:
-    """Starts a twin with switches; the same switches give the same twin."""
-    with ExitStack() as stack:
-        running: dict[tuple[str, ...], RunningTwin] = {}
+@pytest.fixture
+def twin_with(shared_twin: TwinMaker) -> TwinMaker:
+    """Give a twin with switches set; the same switches give the same twin."""
+    return lambda **options: shared_twin(**{**UNHURRIED, **options})
 
-        def start(*arguments: str, fresh: bool = False, **switches: object) -> RunningTwin:
-            chosen = [part for name, value in switches.items() for part in ("--set", f"{name}={value}")]
-            key = (*arguments, *chosen)
-            if fresh or key not in running:
-                twin = stack.enter_context(started_twin(*STILL, *UNHURRIED, *key))
-                if fresh:
-                    return twin
-                running[key] = twin
-            return running[key]
 
-        yield start
-        for twin in running.values():  # all at once: each takes a while to end
-            twin.process.terminate()
+@pytest.fixture
+def own_twin_with(start_twin: TwinMaker) -> TwinMaker:
+    """Start a twin for one test: moved prices and times would disturb others."""
+    return lambda **options: start_twin(**{**UNHURRIED, **options})
 
 
 @pytest.fixture

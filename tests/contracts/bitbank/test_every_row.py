@@ -63,7 +63,7 @@ def test_a_row_goes_through_the_clients_it_names(number):
 
 @cache
 def switch_positions() -> dict[str, set[str]]:
-    """Return what each switch is set to in the tests of twin and engine: `name=value` in calls and `--set` texts."""
+    """Return what each switch is set to in the tests of twin and engine: `name=value` in calls, `"name": value`."""
     switches, positions = {*TwinSwitches.model_fields, *Switches._fields}, defaultdict(set)
     for folder in ("contracts/bitbank", "backtest/exchange", "twin"):
         for path in (ROOT / "tests" / folder).glob("*.py"):
@@ -72,10 +72,10 @@ def switch_positions() -> dict[str, set[str]]:
                     for given in node.keywords:
                         if given.arg in switches:
                             positions[given.arg].add(ast.unparse(given.value))
-                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    name, _, value = node.value.partition("=")
-                    if name in switches:
-                        positions[name].add(value)
+                elif isinstance(node, ast.Dict):
+                    for key, value in zip(node.keys, node.values, strict=True):
+                        if isinstance(key, ast.Constant) and key.value in switches:
+                            positions[str(key.value)].add(ast.unparse(value))
     return positions
 
 

@@ -7,9 +7,8 @@ import ccxt
 import pytest
 
 from src.core.domain.time import DAY, HOUR
-from src.twin.process import started_twin
 from tests.contracts.bitbank.clients import botters
-from tests.contracts.bitbank.conftest import STILL, UNHURRIED, quiet
+from tests.contracts.bitbank.conftest import quiet
 from tests.contracts.bitbank.desk import PAIR, PRICE, Desk, code, number
 from tests.contracts.bitbank.test_order_rows import opened
 
@@ -22,9 +21,9 @@ START = "2026-03-04T12:00+09:00"
 
 
 @pytest.fixture
-def own_twin(twin_with):
+def own_twin(own_twin_with):
     """A twin of the test's own: prices and times that move would disturb others."""
-    return quiet(twin_with("--start", START, fresh=True))
+    return quiet(own_twin_with(start=START))
 
 
 @pytest.fixture
@@ -53,9 +52,9 @@ def test_row_41_fees_of_both_fills_are_collected_at_the_close(desk, rival, amoun
 
 
 @pytest.mark.parametrize(("hour", "first_day"), [(0, True), (0, False), (9, True)])
-def test_row_42_interest_grows_by_the_day_at_a_set_hour(open_desk, twin_with, amount, hour, first_day):
+def test_row_42_interest_grows_by_the_day_at_a_set_hour(open_desk, own_twin_with, amount, hour, first_day):
     switches = {"interest_hour": hour, "first_day_charged": first_day}
-    twin = quiet(twin_with("--start", START, fresh=True, **switches))
+    twin = quiet(own_twin_with(start=START, **switches))
     desk, other = open_desk(twin, spaced=True), open_desk(twin, jpy="10000000000", btc="1000")
     size = amount()
     opened(desk, other, size)
@@ -186,23 +185,22 @@ def test_row_47_whether_margin_orders_lock_cash_is_a_switch(open_desk, twin_with
     assert (number(desk.assets()["jpy"]["locked_amount"]) > 0) is locks
 
 
-@pytest.mark.parametrize(("every", "end"), [("1000", signal.SIGTERM), ("0", signal.SIGKILL)])
-def test_row_63_orders_survive_a_restart_and_ids_go_on(tmp_path, amount, every, end, ccxt_of):
-    arguments = (*STILL, *UNHURRIED, "--state", str(tmp_path / "twin.json"), "--save-every", every)
-    with started_twin(*arguments) as twin:
-        quiet(twin)
-        desk = Desk(twin, twin.accounts[0])
-        client = ccxt_of(desk)
-        made = client.create_order("BTC/JPY", "limit", "buy", float(amount()), PRICE - 100, {"position_side": "long"})
-        before = desk.active(), desk.assets(), desk.get("/user/subscribe")["pubnub_channel"]
-        twin.process.send_signal(end)
-        twin.process.wait(20)
-    with started_twin(*arguments) as again:
-        desk = Desk(again, again.accounts[0])
-        assert (desk.active(), desk.assets()) == before[:2]
-        if end is signal.SIGTERM:  # the channel was made by a read, which is not what --save-every 0 promises
-            assert desk.get("/user/subscribe")["pubnub_channel"] == before[2]
-        client = ccxt_of(desk)
-        newer = client.create_order("BTC/JPY", "limit", "buy", float(amount()), PRICE - 200)
-        assert int(newer["id"]) > int(made["id"])
-        assert client.cancel_order(made["id"], "BTC/JPY")["status"] == "canceled"
+@pytest.mark.parametrize(("every", "end"), [(1_000, signal.SIGTERM), (0, signal.SIGKILL)])
+def test_row_63_orders_survive_a_restart_and_ids_go_on(tmp_path, own_twin_with, amount, every, end, ccxt_of):
+    kept = {"state": tmp_path / "twin.json", "save_every": every}
+    twin = quiet(own_twin_with(**kept))
+    desk = Desk(twin, twin.accounts[0])
+    client = ccxt_of(desk)
+    made = client.create_order("BTC/JPY", "limit", "buy", float(amount()), PRICE - 100, {"position_side": "long"})
+    before = desk.active(), desk.assets(), desk.get("/user/subscribe")["pubnub_channel"]
+    twin.process.send_signal(end)
+    twin.process.wait(20)
+    again = own_twin_with(**kept)
+    desk = Desk(again, again.accounts[0])
+    assert (desk.active(), desk.assets()) == before[:2]
+    if end is signal.SIGTERM:  # the channel was made by a read, which is not what --save-every 0 promises
+        assert desk.get("/user/subscribe")["pubnub_channel"] == before[2]
+    client = ccxt_of(desk)
+    newer = client.create_order("BTC/JPY", "limit", "buy", float(amount()), PRICE - 200)
+    assert int(newer["id"]) > int(made["id"])
+    assert client.cancel_order(made["id"], "BTC/JPY")["status"] == "canceled"

@@ -16,9 +16,9 @@ OPENED = 1_772_593_620_000  # the minute's open, 03:07 UTC
 
 
 @pytest.fixture
-def own_twin(twin_with):
+def own_twin(own_twin_with):
     """A twin of the test's own, at a known time."""
-    return quiet(twin_with("--start", START, fresh=True))
+    return quiet(own_twin_with(start=START))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_row_50_the_new_days_file_is_missing_for_some_minutes(viewer, own_twin, 
 
 @pytest.mark.parametrize("delay", [0, 3 * MINUTE])
 def test_row_50_how_long_the_files_are_missing_are_switches(open_desk, twin_with, delay):
-    twin = quiet(twin_with("--start", "2026-03-04T23:59:30+00:00", candle_delay=delay, archive_delay=delay))
+    twin = quiet(twin_with(start="2026-03-04T23:59:30+00:00", candle_delay=delay, archive_delay=delay))
     twin.act("skip", ms=MINUTE)
     viewer = open_desk(twin)
     file = viewer.public(f"{PAIR}/candlestick/15min/20260305").json()

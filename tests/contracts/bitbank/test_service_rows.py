@@ -58,10 +58,9 @@ def test_row_03_status_answers_unsigned_and_signed(open_desk, ccxt_of):
 
 
 @pytest.fixture(scope="module")
-def vector_desk(twin_with):
+def vector_desk(shared_twin):
     """A twin whose time is that of the documented signatures, and a user with their secret."""
-    arguments = ("--lock-step", "--start", "2024-07-16T09:22:56.490+00:00")
-    twin = twin_with(*arguments)
+    twin = shared_twin(lock_step=True, start="2024-07-16T09:22:56.490+00:00")
     return Desk(twin, twin.accounts[0])
 
 
@@ -194,9 +193,9 @@ def test_row_13_misspelt_private_paths_look_like_faults_of_authentication(open_d
 
 
 @pytest.fixture(scope="module", params=["sliding", "fixed"])
-def limited(request, twin_with):
+def limited(request, shared_twin):
     """A twin with the real limits."""
-    return twin_with(queries_per_second=10, updates_per_second=6, rate_window=request.param)
+    return shared_twin(public_lag=0, rate_window=request.param)
 
 
 @pytest.mark.parametrize(("method", "limit"), [("POST", 6), ("GET", 10)])
@@ -217,8 +216,8 @@ def test_row_14_calls_beyond_the_limit_are_429_per_user_across_keys(open_desk, l
     assert first.send(method, path, body).status_code == 200
 
 
-async def test_row_14_ccxt_sees_the_limit_when_it_calls_at_once(open_desk, twin_with):
-    desk = open_desk(twin_with(queries_per_second=10, updates_per_second=6, rate_window="sliding"))
+async def test_row_14_ccxt_sees_the_limit_when_it_calls_at_once(open_desk, shared_twin):
+    desk = open_desk(shared_twin(public_lag=0, rate_window="sliding"))
     async with async_ccxt(desk) as client:
         outcomes = await asyncio.gather(*(client.privateGetUserAssets() for _ in range(14)), return_exceptions=True)
     errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
