@@ -1,0 +1,1 @@
+"""The model: labels, splits, scores, the gate, training and the registry."""
