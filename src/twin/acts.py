@@ -14,13 +14,16 @@ from src.backtest.simulated_exchange import (
     OrderStatus,
     OrderView,
     PairStatus,
+    Refused,
     UserId,
 )
 from src.core.domain.market import PPM, Lots, Side, Ticks
 from src.core.domain.time import DAY, Millis
 from src.core.exceptions import ConfigError
+from src.core.logger import get_logger
 from src.twin import wire
 from src.twin.body import order_request
+from src.twin.refusal import CallRefused
 from src.twin.service import Service
 from src.twin.switches import TwinSwitches
 
@@ -30,6 +33,8 @@ HOUSE_ASSETS: Final = {"jpy": Decimal(10**11), "btc": Decimal(100_000)}
 LONGEST_SKIP: Final = 3_700 * DAY
 
 Done = dict[str, Any]
+
+log = get_logger(__name__)
 
 
 class _Act(BaseModel):
@@ -280,6 +285,21 @@ def perform(service: Service, act: AnyAct) -> Done:
     done = _DO[type(act)](service, act)
     service.tell()
     return done
+
+
+def perform_planned(service: Service, content: object) -> None:
+    """Carry out an act of a fault plan; one that is not possible now is logged, and nothing happens."""
+    try:
+        perform(service, read_act(content))
+    except (Refused, CallRefused, ConfigError) as e:
+        log.warning("an act of the fault plan was not possible", act=content, why=str(e))
+
+
+def perform_due(service: Service) -> None:
+    """Carry out the acts of faults whose time has come."""
+    for action in service.faults.due(service.now):
+        for act in action.acts:
+            perform_planned(service, act)
 
 
 def _flags(service: Service, act: SetFlags) -> Done:

@@ -36,6 +36,11 @@ class CallFaults:
         """Whether the exchange carries out the call."""
         return all(a.processed for a in self._actions if isinstance(a, Answer | Silence | Reset))
 
+    @property
+    def stale(self) -> bool:
+        """Whether the previous answer is repeated: the fresh one is then not the one to repeat next."""
+        return any(isinstance(a, Stale) for a in self._actions)
+
     def connection(self) -> Silence | Reset | None:
         """Return what happens to the connection instead of an answer."""
         return next((a for a in self._actions if isinstance(a, Silence | Reset)), None)

@@ -13,6 +13,7 @@ from src.core.exceptions import ConfigError
 from src.twin.acts import perform, read_act
 from src.twin.fault_plan import read_rules
 from src.twin.lock_step import LockStep
+from src.twin.refusal import CallRefused
 from src.twin.reply import Reply, encoded
 from src.twin.request import Request
 from src.twin.service import Service
@@ -56,7 +57,7 @@ class Control:
         try:
             content = _OBJECT.validate_python(json.loads(request.body or b"{}"))
             return Reply(200, encoded(call(content)))
-        except Refused as e:
+        except (Refused, CallRefused) as e:
             return Reply(400, encoded({"error": e.what, "code": e.code}))
         except ConfigError as e:
             return Reply(400, encoded({"error": e.what, "remedy": e.remedy}))

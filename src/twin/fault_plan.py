@@ -29,6 +29,8 @@ class Reference(BaseModel):
     lasts: Annotated[int, Field(ge=1)] | None = None
     probability: Annotated[float, Field(gt=0, le=1)] | None = None
     times: Annotated[int, Field(ge=0)] | None = None
+    ms: Annotated[int, Field(ge=0, le=3_600_000)] | None = None
+    """How long a fault that waits shall wait."""
 
 
 class Plan(NamedTuple):
@@ -98,9 +100,18 @@ def _referred(reference: Reference) -> list[Rule]:
     if name not in entry.variants:
         known = ", ".join(entry.variants)
         raise ConfigError(f"fault {reference.fault} has no variant {name!r}", remedy=f"it has {known}")
-    given = reference.model_dump(exclude_none=True, exclude={"fault", "variant", "user"})
+    trigger = reference.model_dump(exclude_none=True, exclude={"fault", "variant", "user", "ms"})
     named = [_named(template, reference.user) for template in entry.variants[name]]
-    return [Rule.model_validate({**template, **given, "fault": reference.fault}) for template in named]
+    if reference.ms is not None:
+        named = [_waiting(template, reference) for template in named]
+    return [Rule.model_validate({**template, **trigger, "fault": reference.fault}) for template in named]
+
+
+def _waiting(template: dict[str, Any], reference: Reference) -> dict[str, Any]:
+    action = template["action"]
+    if "ms" not in action:
+        raise ConfigError(f"fault {reference.fault} does not wait: it has no `ms`", remedy="leave `ms` out")
+    return {**template, "action": {**action, "ms": reference.ms}}
 
 
 def _named(template: Any, user: str) -> Any:

@@ -3,13 +3,14 @@
 import random
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from src.core.domain.time import Millis
 
-HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center></body></html>\n"
+REPEAT: Final = 50  # milliseconds between two strikes of a `time` rule that may strike again
+HTML: Final = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center></body></html>\n"
 
 
 class _Strict(BaseModel):
@@ -184,6 +185,12 @@ class ArmedRule:
         """Whether it can never strike again."""
         return bool(self.rule.times) and self.struck >= self.rule.times
 
+    def next_at(self, now: Millis) -> Millis | None:
+        """Return when a `time` rule strikes next; None if never again. One that repeats does so every `REPEAT`."""
+        if self.rule.where != "time" or self.spent or (self._until is not None and now >= self._until):
+            return None
+        return Millis(self._from if now < self._from else now + REPEAT)
+
     def strikes(self, where: str, what: str, now: Millis, dice: random.Random) -> bool:
         """Return whether this occurrence is hit; it is counted either way."""
         rule = self.rule
@@ -227,6 +234,10 @@ class FaultPlan:
     def due(self, now: Millis) -> list[Any]:
         """Return the actions of `time` rules whose moment has come."""
         return self.strike("time", "", now)
+
+    def next_due(self, now: Millis) -> Millis | None:
+        """Return when `due` will have something after `now`; None if never again."""
+        return min((at for armed in self._armed if (at := armed.next_at(now)) is not None), default=None)
 
     def report(self) -> list[dict[str, Any]]:
         """Return the rules that can still strike, with how often they did."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from src.backtest.simulated_exchange import OrderFilter
 from src.core.domain.time import Millis
 from src.core.exceptions import ConfigError
+from src.twin.acts import perform_due
 from src.twin.service import Service
 
 
@@ -61,6 +62,7 @@ class LockStep:
             step = self._next(until)
             clock.skip(step - clock.market())
             self._service.catch_up()
+            perform_due(self._service)
             if self.sent > before:
                 return Woken(clock.market(), "event", self.sent)
         return Woken(clock.market(), "reached", self.sent)
@@ -71,7 +73,13 @@ class LockStep:
             return until
         service, now = self._service, self._service.venue.clock.market()
         watched = service.public.watched()
-        times = [until, service.venue.next_due(), service.rooms.next_due(watched, now, service.switches)]
+        fault = service.faults.next_due(service.now)
+        times = [
+            until,
+            service.venue.next_due(),
+            service.rooms.next_due(watched, now, service.switches),
+            None if fault is None else Millis(fault - service.now + now),  # a fault may have shifted the service's time
+        ]
         return Millis(min(max(at, now + 1) for at in times if at is not None))
 
     def _anyone_cares(self) -> bool:

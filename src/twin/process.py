@@ -11,7 +11,8 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from tempfile import TemporaryFile
+from typing import IO, Any, Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PATIENCE: Final = 60.0  # seconds until it must listen
@@ -87,33 +88,35 @@ def started_twin(*arguments: str, environment: dict[str, str] | None = None) -> 
         If it does not listen in time; with what it said.
     """
     command: Sequence[str] = [sys.executable, str(ROOT / "main.py"), "twin", "--json", *arguments]
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **(environment or {})},
-    )
-    try:
-        yield RunningTwin(process, json.loads(_first_line(process)))
-    finally:
-        process.terminate()
+    with TemporaryFile("w+", encoding="utf-8", errors="replace") as said:  # a pipe that nobody reads would fill up
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
         try:
-            process.communicate(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            yield RunningTwin(process, json.loads(_first_line(process, said)))
+        finally:
+            process.terminate()
+            try:
+                process.communicate(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
 
 
-def _first_line(process: "subprocess.Popen[str]") -> str:
+def _first_line(process: "subprocess.Popen[str]", said: IO[str]) -> str:
     ends = time.monotonic() + PATIENCE
-    if process.stdout is None or process.stderr is None:
-        raise RuntimeError("the twin was started without pipes")
+    if process.stdout is None:
+        raise RuntimeError("the twin was started without a pipe")
     while time.monotonic() < ends and process.poll() is None:
         ready, _, _ = select.select([process.stdout], [], [], 0.2)
         if ready and (line := process.stdout.readline()):
             return line
     process.kill()
-    _, said = process.communicate()
-    raise RuntimeError(f"the twin did not start: {said.strip()[-2_000:]}")
+    process.wait()
+    said.seek(0)
+    raise RuntimeError(f"the twin did not start: {said.read().strip()[-2_000:]}")

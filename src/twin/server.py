@@ -9,8 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from src.core.domain.time import SECOND, Millis
-from src.core.logger import get_logger
-from src.twin.acts import perform, read_act
+from src.twin.acts import perform_due, perform_planned
 from src.twin.body import LARGEST_BODY
 from src.twin.call_faults import CallFaults, filled
 from src.twin.control import Control
@@ -30,8 +29,6 @@ TOKEN_HEADER: Final = "X-Twin-Token"  # noqa: S105 - a name, not a token
 CONTROL: Final = "/twin/"
 KEPT_ANSWERS: Final = 1_000
 PUBLIC: Final = -1  # in place of a user
-
-log = get_logger(__name__)
 
 
 class Server:
@@ -75,15 +72,14 @@ class Server:
         while True:
             if not self._service.venue.clock.lock_step:
                 self._service.catch_up()
-            for action in self._service.faults.due(self._service.now):
-                for act in action.acts:
-                    perform(self._service, read_act(act))
+                perform_due(self._service)
             await asyncio.sleep(TICK / SECOND)
 
     async def _called(self, request: web.BaseRequest, asked: Request) -> web.StreamResponse:
         service = self._service
         if not service.venue.clock.lock_step:
             service.catch_up()
+        perform_due(service)
         faults = CallFaults(service.strike("call", f"{asked.method} {asked.path}"))
         self._lock_step.in_flight += 1
         try:
@@ -96,7 +92,7 @@ class Server:
 
     async def _reply(self, asked: Request, faults: CallFaults) -> Reply:
         for act in faults.acts():
-            perform(self._service, read_act(filled(act, asked.body)))
+            perform_planned(self._service, filled(act, asked.body))
         admitted = self._service.admit(asked)
         if wait := faults.delay(before=True):
             await asyncio.sleep(wait / SECOND)
@@ -112,7 +108,7 @@ class Server:
         """Return the answer after its faults, and keep it for a fault that repeats it (`PUBLIC`: anyone)."""
         what = user, f"{asked.method} {asked.target}"
         result = faults.changed(reply, self._previous.get(what), self._service.venue.exchange.now)
-        if asked.method == "GET":
+        if asked.method == "GET" and not (faults.stale and what in self._previous):
             if len(self._previous) >= KEPT_ANSWERS:
                 self._previous.clear()
             self._previous[what] = reply
@@ -123,6 +119,7 @@ class Server:
         if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._token.encode()):
             return Reply(403, encoded({"error": f"the control endpoint needs the header {TOKEN_HEADER}"}))
         reply = self._control.answer(asked)
+        perform_due(self._service)
         self._keeper.changed()
         return reply
 

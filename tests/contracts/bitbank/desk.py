@@ -5,6 +5,7 @@ import hmac
 import itertools
 import json
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -29,18 +30,22 @@ class Refusal(AssertionError):
 class Desk:
     """One user with one key."""
 
-    def __init__(self, twin: RunningTwin, account: Account, *, spaced: bool = False) -> None:
+    def __init__(
+        self, twin: RunningTwin, account: Account, *, spaced: bool = False, clock: Callable[[], int] | None = None
+    ) -> None:
         self.twin = twin
         self.account = account
         self.session = requests.Session()
         self.spaced = spaced  # JSON with a space after colon and comma, as two of the clients send it
+        self.patience = 20.0  # seconds until a call is given up
+        self.clock = clock or (lambda: int(time.time() * 1000))
         self._nonces = itertools.count(time.time_ns() // 1_000_000)
 
     def sign(self, text: bytes) -> str:
         return hmac.new(self.account.secret.encode(), text, hashlib.sha256).hexdigest()
 
     def headers(self, signed: str, *, at: int | None = None, window: str | None = "5000") -> dict[str, str]:
-        moment = str(int(time.time() * 1000) if at is None else at)
+        moment = str(self.clock() if at is None else at)
         head = {"ACCESS-KEY": self.account.key, "ACCESS-REQUEST-TIME": moment}
         if window is not None:
             head["ACCESS-TIME-WINDOW"] = window
@@ -58,7 +63,7 @@ class Desk:
             self.twin.rest + target,
             data=body.encode() if method == "POST" else None,
             headers=self.headers(signed) if headers is None else headers,
-            timeout=20,
+            timeout=self.patience,
         )
 
     def get(self, path: str, **parameters: Any) -> Any:
