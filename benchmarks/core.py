@@ -28,6 +28,7 @@ from src.core.domain.candles import Candles
 from src.core.domain.market import Money
 from src.core.orchestration.wiring import core_params, feature_settings, instrument, market_params
 from src.features.feature_generator import BarColumns, FeatureStream
+from src.trading.columns_read import columns_of
 from src.trading.fee_schedule import todays_fees
 
 BARS: Final = SIZES[0]
@@ -48,7 +49,7 @@ class WholeCore:
     def tape(self) -> Tape:
         """Return the year with its rows."""
         maker, taker = (np.full(len(self.candles), rate, np.int64) for rate in todays_fees())
-        return build_tape(self.candles, HISTORY, maker, taker, self.features)
+        return build_tape(self.candles, HISTORY, maker, taker, self.features, columns_of(self.params))
 
     def compiled(self, tape: Tape, cache: Path) -> Player:
         """Return the compiled fold over `tape`, ready to run."""
@@ -62,7 +63,7 @@ class WholeCore:
     def live(self) -> float:
         """Return the median time of one new bar's row from an opened stream, s."""
         bars = BarColumns(*self.candles.columns)
-        stream = FeatureStream(self.features)
+        stream = FeatureStream(self.features, columns_of(self.params))
         stream.open(bars.between(0, HISTORY))
         return median(seconds(stream.update, self.candles.bar(HISTORY + i)) for i in range(LIVE_BARS))
 

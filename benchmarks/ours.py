@@ -52,6 +52,7 @@ from src.features.engine import ArrayEngine  # noqa: E402
 from src.features.row import COLUMNS, Quality  # noqa: E402
 from src.strategies.base.strategy_manager import VoteParams  # noqa: E402
 from src.trading.anomaly_detector import GateParams  # noqa: E402
+from src.trading.columns_read import columns_of  # noqa: E402
 from src.trading.decision import ExitParams, Params  # noqa: E402
 from src.trading.drawdown_manager import RiskParams  # noqa: E402
 from src.trading.ledger import CostParams  # noqa: E402
@@ -109,7 +110,8 @@ class Engine:
 
     def tape(self) -> Tape:
         """Return the window with its rows; its first bars are marked as the reference's warm-up."""
-        tape = build_tape(self._candles, HISTORY, self._rates, self._rates, self._settings)
+        columns = columns_of(neutral_params(STANDARD))
+        tape = build_tape(self._candles, HISTORY, self._rates, self._rates, self._settings, columns)
         quality = tape.quality.copy()
         quality[:WARM_UP] = Quality.COLD
         return tape._replace(quality=quality)
@@ -142,7 +144,7 @@ class Engine:
         columns = np.array(tape.rows.T)  # a copy of this worker's own
         tape = tape._replace(rows=columns.T)
         output, found = brief_output(len(tape.closed_at), 1), []
-        fast, fast_before, slow = (COLUMNS.index(name) for name in ("ema_20", "ema_20_before", "ema_50"))
+        fast, fast_before, slow = (tape.places[COLUMNS.index(name)] for name in ("ema_20", "ema_20_before", "ema_50"))
         for pair, members in groupby(chosen, key=lambda one: one[:2]):
             columns[fast], columns[slow] = (averages[length][1:] for length in pair)
             columns[fast_before] = averages[pair[0]][:-1]

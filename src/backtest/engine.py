@@ -41,6 +41,7 @@ from src.core.domain.orders import Reason
 from src.core.domain.time import BAR_15M, Millis, format_jst
 from src.core.exceptions import ConfigError
 from src.core.orchestration.wiring import feature_settings, instrument, market_params
+from src.trading.columns_read import columns_of
 
 __all__ = ["DEFAULT_CONFIG", "BacktestEngine", "Progress"]
 
@@ -120,7 +121,8 @@ class BacktestEngine:
         info, known, first = read_stretch(self._settings, self._data, start_date, end_date, days)
         self._progress("features", 0, len(known))
         maker, taker = fee_rates(self._settings, known.closed_at, self._commission)
-        tape = build_tape(known, first, maker, taker, feature_settings(self._settings))
+        columns = columns_of(self._params)
+        tape = build_tape(known, first, maker, taker, feature_settings(self._settings), columns)
         player, output = self._player(tape), empty_output(len(tape.closed_at), len(self._params.strategies))
         played = player.play(self._cash, self._params, self._market, output, self._progress)
         world, count = player.closed(played, self._params, output)

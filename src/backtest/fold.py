@@ -43,7 +43,7 @@ class MarketParams(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """The market as the fold reads it: one entry a bar in each."""
+    """The market as the fold reads it: one entry a bar in each, but for `places`."""
 
     closed_at: Ints
     open: Ints  # ticks
@@ -52,7 +52,8 @@ class Tape(NamedTuple):
     close: Ints
     volume: Ints  # lots
     quality: Ints
-    rows: Floats  # (bars, columns)
+    rows: Floats  # (bars, columns that are read and one of NaN)
+    places: tuple[int, ...]  # in which column of `rows` each of `COLUMNS` stands
     prediction_status: Ints
     prediction: Floats
     maker_fee_ppm: Ints
@@ -122,7 +123,7 @@ def fold(
             write_trade(out.trades, count, trade)
             count += 1
         account = snapshot(world, bar, tape.maker_fee_ppm[i], tape.taker_fee_ppm[i], params, market)
-        row = row_at(bar.closed_at, tape.quality[i], tape.rows, i)
+        row = row_at(bar.closed_at, tape.quality[i], tape.rows, tape.places, i)
         prediction = Prediction(tape.prediction_status[i], tape.prediction[i])
         state, decision = decide(world.state, row, prediction, account, params)
         write_decision(out, i, decision, account, state)

@@ -46,6 +46,7 @@ from src.core.domain.market import Instrument, Money
 from src.core.domain.time import BAR_15M, Millis, format_jst
 from src.core.exceptions import ConfigError
 from src.core.orchestration.wiring import feature_settings, instrument, market_params
+from src.trading.columns_read import columns_of
 from src.trading.decision import Params
 
 _AHEAD: Final = 4  # sets in the queue for each process
@@ -139,7 +140,8 @@ def prepare_sweep(
     stretch = read_stretch(settings, request.data, request.start, request.end, request.days)
     progress("features", 0, len(stretch.candles))
     rates = fee_rates(settings, stretch.candles.closed_at)
-    tape = build_tape(stretch.candles, stretch.first, *rates, feature_settings(settings))
+    columns = columns_of(members[0].params)  # strategies and model are the same in all
+    tape = build_tape(stretch.candles, stretch.first, *rates, feature_settings(settings), columns)
     program = _program()
     manifest = _manifest(request, axes, len(members), stretch, settings, names, program)
     key = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

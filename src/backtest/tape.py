@@ -5,27 +5,47 @@ import numpy as np
 from src.backtest.fold import Floats, Ints, Tape
 from src.core.domain.account import PredictionStatus
 from src.core.domain.candles import Candles
-from src.features.feature_generator import BarColumns, FeatureSettings
+from src.features.feature_generator import ALL_COLUMNS, COLUMNS, BarColumns, ColumnSet, FeatureSettings
 from src.features.feature_matrix import feature_columns
 
+IN_ORDER = tuple(range(len(COLUMNS)))
+"""The places of rows that hold every column, in the order of `COLUMNS`."""
 
-def build_tape(candles: Candles, first: int, maker_ppm: Ints, taker_ppm: Ints, settings: FeatureSettings) -> Tape:
+
+def build_tape(
+    candles: Candles,
+    first: int,
+    maker_ppm: Ints,
+    taker_ppm: Ints,
+    settings: FeatureSettings,
+    columns: ColumnSet = ALL_COLUMNS,
+) -> Tape:
     """Return the tape of `candles` from bar number `first` on; the bars before it only warm the features.
 
     Parameters
     ----------
     maker_ppm, taker_ppm
         Fee rates at each bar of `candles`.
+    columns
+        Those of a row that the run reads; the others stay NaN.
 
     Notes
     -----
     There is no model yet, so every prediction is absent.
     """
-    features = feature_columns(BarColumns(*candles.columns), settings, first)
-    return lay_tape(candles, first, maker_ppm, taker_ppm, features.quality, features.values.T)
+    features = feature_columns(BarColumns(*candles.columns), settings, first, columns)
+    return lay_tape(candles, first, maker_ppm, taker_ppm, features.quality, features.values.T, columns.places)
 
 
-def lay_tape(candles: Candles, first: int, maker_ppm: Ints, taker_ppm: Ints, quality: Ints, rows: Floats) -> Tape:
+def lay_tape(
+    candles: Candles,
+    first: int,
+    maker_ppm: Ints,
+    taker_ppm: Ints,
+    quality: Ints,
+    rows: Floats,
+    places: tuple[int, ...] = IN_ORDER,
+) -> Tape:
     """Return the tape of `candles` from bar number `first` on, with the rows given for those bars.
 
     Every column is read-only and the columns of `rows` lie in one piece each, so that compiled code meets the
@@ -41,6 +61,7 @@ def lay_tape(candles: Candles, first: int, maker_ppm: Ints, taker_ppm: Ints, qua
         volume=candles.volume[first:],
         quality=quality,
         rows=np.asfortranarray(rows),
+        places=places,
         prediction_status=np.full(bars, int(PredictionStatus.NONE), np.int64),
         prediction=np.full(bars, np.nan),
         maker_fee_ppm=maker_ppm[first:],
@@ -49,14 +70,27 @@ def lay_tape(candles: Candles, first: int, maker_ppm: Ints, taker_ppm: Ints, qua
     return frozen(tape)
 
 
+def column(tape: Tape, name: str) -> Floats:
+    """Return one column of the tape's rows; NaN in every bar if the run does not read it.
+
+    Raises
+    ------
+    ValueError
+        `name` is not one of `COLUMNS`.
+    """
+    found: Floats = tape.rows[:, tape.places[COLUMNS.index(name)]]
+    return found
+
+
 def frozen(tape: Tape) -> Tape:
     """Return views of the tape's columns that nobody can write through."""
-    views = tuple(column.view() for column in tape)
+    views = [part if isinstance(part, tuple) else part.view() for part in tape]
     for view in views:
-        view.setflags(write=False)
+        if not isinstance(view, tuple):
+            view.setflags(write=False)
     return Tape._make(views)
 
 
 def as_lists(tape: Tape) -> Tape:
     """Return the tape as lists of Python numbers: what the interpreted fold reads ten times faster."""
-    return Tape(*(column.tolist() for column in tape))
+    return Tape._make(part if isinstance(part, tuple) else part.tolist() for part in tape)

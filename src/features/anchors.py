@@ -41,6 +41,6 @@ def anchor(month: Millis, span: int) -> Millis:
     return Millis(month - span)
 
 
-def is_warm(first_opened_at: Millis, month: Millis) -> bool:
-    """Return whether a history that begins with a bar opened at `first_opened_at` reaches the anchors of `month`."""
-    return first_opened_at <= anchor(month, max(SPAN_15M, SPAN_4H))
+def is_warm(first_opened_at: Millis, month: Millis, span: int = max(SPAN_15M, SPAN_4H)) -> bool:
+    """Return whether a history that begins with a bar opened at `first_opened_at` reaches the anchor of `month`."""
+    return first_opened_at <= anchor(month, span)

@@ -7,7 +7,7 @@ Beyond TA-Lib only + - * / and comparisons are used: numpy and Python agree on t
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf, isfinite, nan
 from typing import Final, Generic, NamedTuple, Protocol
 
@@ -97,6 +97,15 @@ class Engine(ABC, Generic[S]):
     def clip(self, x: S, limit: float) -> S:
         """Return x held between -limit and limit; NaN stays NaN."""
 
+    def where_any(self, test: S, n: int, x: S) -> S:
+        """Return x, itself NaN until `n` bars are known, where one of the last `n` values of `test` is above 0."""
+        return self.where_positive(self.highest(test, n), x)
+
+    def where_moving(self, test: S, n: int, x: S) -> S:
+        """Return x, itself NaN until `n` bars are known, where the last `n` values of `test` are not all the same."""
+        # exactly 0 in a flat window, where a deviation may not be
+        return self.where_positive(self.highest(test, n) - self.lowest(test, n), x)
+
     def before(self, x: S) -> S:
         """Return the value of x one bar earlier; NaN at the fold's first bar."""
         return self.run(BEFORE, (x,), ())[0]
@@ -161,10 +170,16 @@ class Formulas(Protocol):
 
 
 class ArrayEngine(Engine[FloatArray]):
-    """Runs formulas over columns of one block, shape (n,) each."""
+    """Runs formulas over columns of one block, shape (n,) each.
 
-    def __init__(self) -> None:
-        self._sound: dict[int, FloatArray] = {}  # by identity: arrays known to be finite, which most calls share
+    Parameters
+    ----------
+    finite
+        Arrays in one piece each that are known to hold finite numbers alone: nobody looks at them again.
+    """
+
+    def __init__(self, finite: Iterable[FloatArray] = ()) -> None:
+        self._sound: dict[int, FloatArray] = {id(x): x for x in finite}  # by identity, for most calls share them
 
     def run(self, kernel: Kernel, inputs: tuple[FloatArray, ...], options: tuple[float, ...]) -> tuple[FloatArray, ...]:
         """Return the outputs over the block, NaN until defined."""
@@ -182,9 +197,15 @@ class ArrayEngine(Engine[FloatArray]):
 
     def ratio(self, a: FloatArray, b: FloatArray) -> FloatArray:
         """Return a / b bar by bar, NaN where b is not above 0 and finite."""
-        usable = (b > 0.0) & (b < inf)
+        usable = b > 0.0
+        usable &= b < inf
+        first = int(usable.argmax()) if usable.size else 0
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinity is found out as not finite
-            return np.where(usable, a / b, nan)
+            if not usable[first:].all():
+                return np.where(usable, a / b, nan)
+            out = np.full(b.size, nan)
+            np.divide(a[first:], b[first:], out=out[first:])
+            return out
 
     def where_positive(self, test: FloatArray, x: FloatArray) -> FloatArray:
         """Return x where `test` is above 0, else NaN."""
@@ -193,6 +214,18 @@ class ArrayEngine(Engine[FloatArray]):
     def clip(self, x: FloatArray, limit: float) -> FloatArray:
         """Return x held between -limit and limit."""
         return np.where(x > limit, limit, np.where(x < -limit, -limit, x))
+
+    def where_any(self, test: FloatArray, n: int, x: FloatArray) -> FloatArray:
+        """Return x where one of the last `n` values of `test` is above 0."""
+        if test.size and np.minimum.reduce(test) > 0.0:
+            return x
+        return super().where_any(test, n, x)
+
+    def where_moving(self, test: FloatArray, n: int, x: FloatArray) -> FloatArray:
+        """Return x where the last `n` values of `test` are not all the same."""
+        if np.count_nonzero(test[1:] == test[:-1]) < n - 1:  # too few for any window to be flat
+            return x
+        return super().where_moving(test, n, x)
 
 
 class Node:
@@ -249,6 +282,10 @@ class Recording(ArrayEngine):
         """Return the outputs over the block, and keep the call."""
         self.nodes.append(Node(kernel, inputs, options))
         return super().run(kernel, inputs, options)
+
+    # A block may need no window, the bars after it may: these two always ask the indicators.
+    where_any = Engine.where_any
+    where_moving = Engine.where_moving
 
 
 class Replay(Engine[float]):

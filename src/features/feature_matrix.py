@@ -1,7 +1,7 @@
 """All rows of a history at once: the month blocks, both views, and their join by time."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -16,11 +16,13 @@ from src.features.bars import (
     check_columns,
     check_settings,
 )
-from src.features.columns import columns_4h, columns_15m, row_columns
+from src.features.columns import ALL_COLUMNS, ColumnSet
 from src.features.engine import ArrayEngine
-from src.features.quality import NO_VIEW, bars_since_gap, quality_codes
+from src.features.quality import NO_VIEW, BoolArray, base_codes, gap_ends, worsen
 from src.features.row import COLUMNS, Row
 from src.features.views import four_hour_bars
+
+NO_BARS: Final = BarColumns.of([])
 
 
 class FeatureMatrix(NamedTuple):
@@ -32,14 +34,17 @@ class FeatureMatrix(NamedTuple):
 
 
 class FeatureColumns(NamedTuple):
-    """The same, with each column in one piece: what a fold reads a few columns of."""
+    """Some columns of the same rows, each in one piece: what a fold reads."""
 
     closed_at: IntArray
-    quality: IntArray
-    values: FloatArray  # shape (len(COLUMNS), n), C-contiguous
+    quality: IntArray  # speaks for the columns in `columns` alone
+    values: FloatArray  # shape (len(columns.names) + 1, n), C-contiguous; the last is NaN: any other column
+    columns: ColumnSet
 
 
-def feature_matrix(bars: BarColumns, settings: FeatureSettings = FeatureSettings()) -> FeatureMatrix:
+def feature_matrix(
+    bars: BarColumns, settings: FeatureSettings = FeatureSettings(), columns: ColumnSet = ALL_COLUMNS
+) -> FeatureMatrix:
     """Return the row of every bar.
 
     Parameters
@@ -48,6 +53,8 @@ def feature_matrix(bars: BarColumns, settings: FeatureSettings = FeatureSettings
         Stored 15-minute bars in order, gaps and all; may be empty.
     settings
         Grids and limits.
+    columns
+        Which are worked out; the others are NaN, and the quality does not speak for them.
 
     Returns
     -------
@@ -64,124 +71,127 @@ def feature_matrix(bars: BarColumns, settings: FeatureSettings = FeatureSettings
     Notes
     -----
     A row uses bars closed at or before its own close time and, of those, bars opened at or after its
-    month's anchors; the rows of a warm month are therefore the same for every longer history.
+    month's anchors; the rows of a warm month are therefore the same for every longer history. Without a
+    column of the 4-hour view, neither that view's age nor its anchor matters.
     """
-    columns = feature_columns(bars, settings)
-    return FeatureMatrix(columns.closed_at, columns.quality, np.ascontiguousarray(columns.values.T))
+    made = feature_columns(bars, settings, columns=columns)
+    values = np.empty((made.closed_at.size, len(COLUMNS)))
+    for target, place in zip(values.T, columns.places, strict=True):
+        target[:] = made.values[place]
+    return FeatureMatrix(made.closed_at.copy(), made.quality, values)
 
 
-def feature_columns(bars: BarColumns, settings: FeatureSettings = FeatureSettings(), first: int = 0) -> FeatureColumns:
+def feature_columns(
+    bars: BarColumns,
+    settings: FeatureSettings = FeatureSettings(),
+    first: int = 0,
+    columns: ColumnSet = ALL_COLUMNS,
+) -> FeatureColumns:
     """Return the rows of the bars from number `first` on, column by column; the bars before it only warm them.
 
-    Parameters, errors and bits are those of `feature_matrix`, of which this is `values[first:].T`. Months that
-    end before `first` are not computed.
+    Parameters, errors and bits are those of `feature_matrix`. Months that end before `first` are not computed.
     """
     check_settings(settings)
     check_columns(bars)
-    n = bars.closed_at.size - first
-    made = FeatureColumns(bars.closed_at[first:].copy(), np.empty(n, np.int64), np.empty((len(COLUMNS), n)))
-    view = four_hour_bars(bars, settings.min_parts)
-    since_gap = bars_since_gap(bars.closed_at)
+    n, known = bars.closed_at.size - first, len(columns.names)
+    codes = base_codes(bars.volume[first:], gap_ends(bars.closed_at) - first, settings.bars_after_gap)
+    values = np.empty((known + 1, n))
+    values[known] = np.nan
+    view = four_hour_bars(bars, settings.min_parts) if columns.slow.names else NO_BARS
     for month in month_blocks(bars.closed_at):
         if month.end <= first:
             continue
         block = month._replace(first=max(month.first, first))
-        rows, here = slice(block.first, block.end), slice(block.first - first, block.end - first)
-        joined = _fill(made.values[:, here], bars, view, block, settings)
-        closed_at = bars.closed_at[rows]
-        made.quality[here] = quality_codes(
-            cold=not is_warm(Millis(int(bars.closed_at[0]) - BAR_15M), block.month),
-            finite=np.logical_and.reduce(np.isfinite(made.values[:, here]), axis=0),
-            stale=(joined == NO_VIEW) | (closed_at - joined >= settings.max_view_age),
-            after_gap=since_gap[rows] <= settings.bars_after_gap,
-            quiet=bars.volume[rows] == 0,
-        )
-    return made
+        here = slice(block.first - first, block.end - first)
+        target, slow = values[:known, here], columns.slow.names
+        _fill_own(target, bars, block, settings, columns)
+        stale = _fill_slow(target[-len(slow) :], bars, view, block, settings, columns) if slow else None
+        cold = not is_warm(Millis(int(bars.closed_at[0]) - BAR_15M), block.month, columns.span)
+        worsen(codes[here], cold=cold, finite=_finite(target), stale=stale)
+    return FeatureColumns(bars.closed_at[first:], codes, values, columns)
 
 
-def row_at(closed_at: Millis, quality: int, values: FloatArray | Sequence[Sequence[float]], i: int) -> Row:
+def row_at(
+    closed_at: Millis,
+    quality: int,
+    values: FloatArray | Sequence[Sequence[float]],
+    places: tuple[int, ...],
+    i: int,
+) -> Row:
     """Return row `i` of `values`, which is a matrix or, quicker to read uncompiled, its `tolist()`.
 
-    Spelled out because it also runs compiled, where neither stars nor loops over names exist.
+    `places` says in which of its columns each of `COLUMNS` stands. Spelled out because it also runs compiled,
+    where neither stars nor loops over names exist.
     """
-    r = values[i]
+    r, p = values[i], places
     return Row(
-        closed_at,
-        quality,
-        r[0],
-        r[1],
-        r[2],
-        r[3],
-        r[4],
-        r[5],
-        r[6],
-        r[7],
-        r[8],
-        r[9],
-        r[10],
-        r[11],
-        r[12],
-        r[13],
-        r[14],
-        r[15],
-        r[16],
-        r[17],
-        r[18],
-        r[19],
-        r[20],
-        r[21],
-        r[22],
-        r[23],
-        r[24],
-        r[25],
-        r[26],
-        r[27],
-        r[28],
-        r[29],
-        r[30],
-        r[31],
-        r[32],
-        r[33],
-        r[34],
-        r[35],
-        r[36],
-    )
+        closed_at, quality,
+        r[p[0]], r[p[1]], r[p[2]], r[p[3]], r[p[4]], r[p[5]], r[p[6]], r[p[7]],
+        r[p[8]], r[p[9]], r[p[10]], r[p[11]], r[p[12]], r[p[13]], r[p[14]], r[p[15]],
+        r[p[16]], r[p[17]], r[p[18]], r[p[19]], r[p[20]], r[p[21]], r[p[22]], r[p[23]],
+        r[p[24]], r[p[25]], r[p[26]], r[p[27]], r[p[28]], r[p[29]], r[p[30]], r[p[31]],
+        r[p[32]], r[p[33]], r[p[34]], r[p[35]], r[p[36]],
+    )  # fmt: skip
 
 
-def row_of_matrix(closed_at: Millis, quality: int, values: FloatArray, i: int) -> Row:
+def row_of_matrix(closed_at: Millis, quality: int, values: FloatArray, places: tuple[int, ...], i: int) -> Row:
     """Return what `row_at` returns for a matrix, without first taking a view of the row.
 
     Compiled code counts the references to every view, which costs a fold a third of its time.
     """
+    v, p = values, places
     return Row(
         closed_at, quality,
-        values[i, 0], values[i, 1], values[i, 2], values[i, 3], values[i, 4], values[i, 5], values[i, 6],
-        values[i, 7], values[i, 8], values[i, 9], values[i, 10], values[i, 11], values[i, 12], values[i,
-        13], values[i, 14], values[i, 15], values[i, 16], values[i, 17], values[i, 18], values[i, 19],
-        values[i, 20], values[i, 21], values[i, 22], values[i, 23], values[i, 24], values[i, 25], values[i,
-        26], values[i, 27], values[i, 28], values[i, 29], values[i, 30], values[i, 31], values[i, 32],
-        values[i, 33], values[i, 34], values[i, 35], values[i, 36],
+        v[i, p[0]], v[i, p[1]], v[i, p[2]], v[i, p[3]], v[i, p[4]], v[i, p[5]],
+        v[i, p[6]], v[i, p[7]], v[i, p[8]], v[i, p[9]], v[i, p[10]], v[i, p[11]],
+        v[i, p[12]], v[i, p[13]], v[i, p[14]], v[i, p[15]], v[i, p[16]], v[i, p[17]],
+        v[i, p[18]], v[i, p[19]], v[i, p[20]], v[i, p[21]], v[i, p[22]], v[i, p[23]],
+        v[i, p[24]], v[i, p[25]], v[i, p[26]], v[i, p[27]], v[i, p[28]], v[i, p[29]],
+        v[i, p[30]], v[i, p[31]], v[i, p[32]], v[i, p[33]], v[i, p[34]], v[i, p[35]],
+        v[i, p[36]],
     )  # fmt: skip
 
 
-def _fill(values: FloatArray, bars: BarColumns, view: BarColumns, block: Block, settings: FeatureSettings) -> IntArray:
-    """Write one month's rows; return the close time of the 4-hour bar joined to each, or NO_VIEW."""
+def _fill_own(
+    target: FloatArray, bars: BarColumns, block: Block, settings: FeatureSettings, columns: ColumnSet
+) -> None:
+    """Write one month's columns of the 15-minute view."""
     start = _first_opened(bars, BAR_15M, anchor(block.month, SPAN_15M))
-    own = columns_15m(ArrayEngine(), array_inputs(bars.between(start, block.end), settings))
+    inputs = array_inputs(bars.between(start, block.end), settings)
+    for line, column in zip(target, columns.own(ArrayEngine(inputs), inputs), strict=False):
+        line[:] = column[block.first - start :]
+
+
+def _fill_slow(
+    target: FloatArray, bars: BarColumns, view: BarColumns, block: Block, settings: FeatureSettings, columns: ColumnSet
+) -> BoolArray:
+    """Write one month's columns of the 4-hour view; return on which bars its newest bar is missing.
+
+    A 4-hour bar is joined to the 15-minute bars that close at its end or later, until the next one's end.
+    """
     closed_at = bars.closed_at[block.first : block.end]
-    seen = int(np.searchsorted(view.closed_at, closed_at[-1], side="right"))
-    folded = view.between(_first_opened(view, BAR_4H, anchor(block.month, SPAN_4H)), seen)
-    slow = columns_4h(ArrayEngine(), array_inputs(folded, settings))
-    at = np.searchsorted(folded.closed_at, closed_at, side="right")
-    slowly = np.full((len(slow), folded.closed_at.size + 1), np.nan)  # at 0 no 4-hour bar yet
-    slowly[:, 1:] = slow
-    sources = row_columns(tuple(column[block.first - start :] for column in own), tuple(slowly))
-    for target, source in zip(values, sources, strict=True):
-        if source.base is slowly:
-            source.take(at, out=target, mode="clip")  # without a mode, numpy takes into a buffer first
-        else:
-            target[:] = source
-    return np.append(np.int64(NO_VIEW), folded.closed_at)[at]
+    oldest = _first_opened(view, BAR_4H, anchor(block.month, SPAN_4H))
+    newest = int(np.searchsorted(view.closed_at, closed_at[-1], side="right"))
+    folded = view.between(oldest, newest)
+    inputs = array_inputs(folded, settings)
+    begun = int(np.searchsorted(folded.closed_at, closed_at[0], side="right"))  # bars that ended before the month
+    starts = np.searchsorted(closed_at, folded.closed_at[begun:], side="left")
+    lengths = np.diff(starts, prepend=0, append=closed_at.size)
+    for line, column in zip(target, columns.slow(ArrayEngine(inputs), inputs), strict=True):
+        line[:] = np.repeat(column[begun - 1 :] if begun else np.append(np.nan, column), lengths)
+    ends = folded.closed_at[begun - 1 :] if begun else np.append(np.int64(NO_VIEW), folded.closed_at)
+    joined = np.repeat(ends, lengths)
+    stale: BoolArray = (closed_at - joined >= settings.max_view_age) | (joined == NO_VIEW)
+    return stale
+
+
+def _finite(target: FloatArray) -> BoolArray | None:
+    """Return on which bars every number is finite; None if on all of them, which sums can tell."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.add.reduce(target, axis=1)).all():
+            return None
+    finite: BoolArray = np.logical_and.reduce(np.isfinite(target), axis=0)
+    return finite
 
 
 def _first_opened(bars: BarColumns, length: int, at: Millis) -> int:

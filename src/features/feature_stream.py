@@ -1,6 +1,7 @@
 """One row per closed bar, in microseconds: handles opened at the month's anchors and carried on."""
 
 from math import isfinite, nan
+from operator import itemgetter
 
 import numpy as np
 
@@ -16,9 +17,9 @@ from src.features.bars import (
     check_settings,
     scalar_inputs,
 )
-from src.features.columns import columns_4h, columns_15m, row_columns
+from src.features.columns import ALL_COLUMNS, ColumnSet
 from src.features.engine import Formulas, Recording, Replay
-from src.features.quality import NO_VIEW, bars_since_gap, is_stale, quality_code
+from src.features.quality import NO_VIEW, gap_ends, is_stale, quality_code
 from src.features.row import Row
 from src.features.views import ViewBuilder, bucket_ends, four_hour_bars
 
@@ -31,10 +32,11 @@ class FeatureStream:
     fill a gap, are only seen by opening it again on the repaired store.
     """
 
-    def __init__(self, settings: FeatureSettings = FeatureSettings()) -> None:
+    def __init__(self, settings: FeatureSettings = FeatureSettings(), columns: ColumnSet = ALL_COLUMNS) -> None:
         check_settings(settings)
         self._settings = settings
-        self._fold = Fold(BarColumns.of([]), settings)
+        self._columns = columns
+        self._fold = Fold(BarColumns.of([]), settings, columns)
 
     @property
     def last_closed_at(self) -> Millis | None:
@@ -50,7 +52,7 @@ class FeatureStream:
             A bar breaks a rule of candles; the stream is as it was.
         """
         check_columns(bars)
-        self._fold = Fold(bars, self._settings)
+        self._fold = Fold(bars, self._settings, self._columns)
 
     def update(self, bar: Bar) -> Row:
         """Take the next closed bar and return its row.
@@ -67,8 +69,10 @@ class FeatureStream:
 class Fold:
     """What a stream remembers of the bars it has seen, all of them checked."""
 
-    def __init__(self, bars: BarColumns, settings: FeatureSettings) -> None:
+    def __init__(self, bars: BarColumns, settings: FeatureSettings, columns: ColumnSet) -> None:
         self._settings = settings
+        self._columns = columns
+        self._arranged = itemgetter(*columns.places)
         self._first_opened: Millis | None = None  # of the whole history, kept or not
         self.last_closed_at: Millis | None = None
         self._since_gap = 0
@@ -78,7 +82,7 @@ class Fold:
         if self._kept:
             self._first_opened = Millis(self._kept[0].closed_at - BAR_15M)
             self.last_closed_at = self._kept[-1].closed_at
-            self._since_gap = int(bars_since_gap(bars.closed_at)[-1])
+            self._since_gap = bars.closed_at.size - int(gap_ends(bars.closed_at)[-1])
             month = month_start(self.last_closed_at)
             for bar in self._kept[int(np.searchsorted(bucket_ends(bars.closed_at), self.last_closed_at, "right")) :]:
                 self._builder.push(bar)
@@ -97,7 +101,7 @@ class Fold:
         self._kept.append(bar)
         for built in self._builder.push(bar):
             self._slow.update(built)
-        return self._row(bar, row_columns(self._own.update(bar), self._slow.values))
+        return self._row(bar, self._own.update(bar) + self._slow.values)
 
     def _open_month(self, month: Millis) -> None:
         """Fold both views again from the month's anchors up to the newest bar."""
@@ -105,20 +109,25 @@ class Fold:
         self._kept = [bar for bar in self._kept if bar.closed_at - BAR_15M >= oldest]
         bars = BarColumns.of(self._kept)
         own = int(np.searchsorted(bars.closed_at, anchor(month, SPAN_15M) + BAR_15M, side="left"))
-        self._own = LiveView(columns_15m, bars.between(own, len(self._kept)), self._settings)
-        self._slow = LiveView(columns_4h, four_hour_bars(bars, self._settings.min_parts), self._settings)
+        self._own = LiveView(self._columns.own, bars.between(own, len(self._kept)), self._settings)
+        self._slow = LiveView(self._columns.slow, four_hour_bars(bars, self._settings.min_parts), self._settings)
         self._month = month
-        self._cold = self._first_opened is None or not is_warm(self._first_opened, month)
+        self._cold = self._first_opened is None or not is_warm(self._first_opened, month, self._columns.span)
 
     def _row(self, bar: Bar, values: tuple[float, ...]) -> Row:
         quality = quality_code(
             cold=self._cold,
             finite=all(map(isfinite, values)),
-            stale=is_stale(bar.closed_at, self._slow.closed_at, self._settings.max_view_age),
+            stale=self._is_stale(bar.closed_at),
             after_gap=self._since_gap <= self._settings.bars_after_gap,
             quiet=bar.volume == 0,
         )
-        return Row(bar.closed_at, int(quality), *values)
+        return Row(bar.closed_at, int(quality), *self._arranged((*values, nan)))
+
+    def _is_stale(self, closed_at: Millis) -> bool:
+        """Return whether the newest 4-hour bar is missing, if any of its columns is read."""
+        slow = self._columns.slow.names
+        return bool(slow) and is_stale(closed_at, self._slow.closed_at, self._settings.max_view_age)
 
 
 class LiveView:

@@ -1,4 +1,4 @@
-"""What may be missing behind a row, in the two forms of every column: for all rows, and for one."""
+"""What may be missing behind a row, for all rows and for one."""
 
 from typing import Final
 
@@ -27,18 +27,14 @@ def quality_code(*, cold: bool, finite: bool, stale: bool, after_gap: bool, quie
     return Quality.QUIET if quiet else Quality.GOOD
 
 
-def quality_codes(
-    *, cold: bool, finite: BoolArray, stale: BoolArray, after_gap: BoolArray, quiet: BoolArray
-) -> IntArray:
-    """Return the worst finding about each row of one month, int64, shape (n,)."""
+def worsen(codes: IntArray, *, cold: bool, finite: BoolArray | None, stale: BoolArray | None) -> None:
+    """Write what the columns add to `base_codes` of one month's rows; None says that all is well."""
+    if stale is not None:
+        codes[stale] = Quality.STALE_VIEW
+    if finite is not None:
+        codes[~finite] = Quality.NOT_FINITE
     if cold:
-        return np.full(finite.size, int(Quality.COLD), dtype=np.int64)
-    codes = np.full(finite.size, int(Quality.GOOD), dtype=np.int64)
-    codes[quiet] = Quality.QUIET
-    codes[after_gap] = Quality.AFTER_GAP
-    codes[stale] = Quality.STALE_VIEW
-    codes[~finite] = Quality.NOT_FINITE
-    return codes
+        codes[:] = Quality.COLD
 
 
 def is_stale(closed_at: int, view_closed_at: int, max_view_age: int) -> bool:
@@ -46,8 +42,24 @@ def is_stale(closed_at: int, view_closed_at: int, max_view_age: int) -> bool:
     return view_closed_at == NO_VIEW or closed_at - view_closed_at >= max_view_age
 
 
-def bars_since_gap(closed_at: IntArray) -> IntArray:
-    """Return each bar's number since bars were last missing: 1 right after a gap and for the first bar."""
-    numbers = np.arange(closed_at.size, dtype=np.int64)
-    starts = np.flatnonzero(np.diff(closed_at, prepend=closed_at[:1] - 2 * BAR_15M) != BAR_15M)
-    return numbers - np.repeat(starts, np.diff(np.append(starts, closed_at.size))) + 1
+def gap_ends(closed_at: IntArray) -> IntArray:
+    """Return the numbers of the bars before which bars are missing; the first bar of all is one of them."""
+    return np.concatenate(([0], np.flatnonzero(np.diff(closed_at) != BAR_15M) + 1))[: closed_at.size]
+
+
+def base_codes(volume: IntArray, after_gaps: IntArray, bars_after_gap: int) -> IntArray:
+    """Return what bars alone say of their rows' quality: QUIET, AFTER_GAP or GOOD; int64, shape (n,).
+
+    Parameters
+    ----------
+    after_gaps
+        The bars before which bars are missing; of those before the first of `volume`, which count from there
+        downwards, the last few matter.
+    bars_after_gap
+        How many bars from each of them on carry the gap.
+    """
+    codes = np.zeros(volume.size, dtype=np.int64)
+    codes[volume == 0] = Quality.QUIET
+    for first in after_gaps[after_gaps > -bars_after_gap].tolist():
+        codes[max(first, 0) : first + bars_after_gap] = Quality.AFTER_GAP
+    return codes

@@ -16,7 +16,7 @@ from src.backtest.fold import (
     write_trade,
 )
 from src.backtest.result import trades_of
-from src.backtest.tape import as_lists, frozen
+from src.backtest.tape import IN_ORDER, as_lists, frozen
 from src.core.domain.account import Trade
 from src.core.domain.market import Bar, Money
 from src.core.domain.time import BAR_15M
@@ -118,6 +118,7 @@ def _tape(rng: np.random.Generator, n: int, reckless: bool) -> Tape:
         volume=volume.astype(np.int64),
         quality=quality,
         rows=np.asfortranarray(rows),
+        places=IN_ORDER,
         prediction_status=np.zeros(n, np.int64),
         prediction=np.full(n, np.nan),
         maker_fee_ppm=maker.astype(np.int64),

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from src.backtest.fold import MarketParams, Tape
+from src.backtest.tape import IN_ORDER
 from src.core.domain.market import Side
 from src.core.domain.time import BAR_15M
 from src.features.row import COLUMNS, Row
@@ -78,6 +79,7 @@ def scripted(
         volume=np.ones(n, np.int64),
         quality=np.zeros(n, np.int64),
         rows=rows,
+        places=IN_ORDER,
         prediction_status=np.zeros(n, np.int64),
         prediction=np.full(n, np.nan),
         maker_fee_ppm=np.full(n, fee_ppm, np.int64),

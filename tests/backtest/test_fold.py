@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.backtest.fold import MarketParams, no_trade
+from src.backtest.fold import MarketParams, Tape, no_trade
 from src.core.domain.market import Side
 from src.core.domain.orders import EntryKind, ExitReason, Reason
 from src.core.domain.time import BAR_15M
@@ -203,7 +203,7 @@ def test_equity_is_cash_whenever_the_account_is_flat_and_leads_from_trade_to_tra
 def test_the_future_cannot_change_the_past(seed, known):
     made = made_world(seed, bars=60)
     whole = run_fold(made).output
-    cut = made._replace(tape=type(made.tape)(*(column[:known] for column in made.tape)))
+    cut = made._replace(tape=Tape(*(part if isinstance(part, tuple) else part[:known] for part in made.tape)))
     for name, past, all_ in zip(whole._fields, run_fold(cut).output, whole, strict=True):
         if name != "trades":
             np.testing.assert_array_equal(past, all_[:known], err_msg=name)

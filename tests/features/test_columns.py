@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from src.features.bars import BarColumns, FeatureSettings, array_inputs
-from src.features.columns import Managed, columns_4h, columns_15m, row_columns
+from src.features.columns import ALL_COLUMNS
 from src.features.engine import ArrayEngine
 from src.features.row import COLUMNS, MANAGED_FEATURES, STRATEGY_INPUTS
 from tests.features.made_bars import flat_bars, random_bars
@@ -15,11 +15,11 @@ SLOW = (*MANAGED_FEATURES, *STRATEGY_INPUTS[5:])
 
 
 def columns(bars: BarColumns) -> dict[str, np.ndarray]:
-    return dict(zip(OWN, columns_15m(ArrayEngine(), array_inputs(bars, SETTINGS)), strict=True))
+    return dict(zip(OWN, ALL_COLUMNS.own(ArrayEngine(), array_inputs(bars, SETTINGS)), strict=True))
 
 
 def slow_columns(bars: BarColumns) -> dict[str, np.ndarray]:
-    return dict(zip(SLOW, columns_4h(ArrayEngine(), array_inputs(bars, SETTINGS)), strict=True))
+    return dict(zip(SLOW, ALL_COLUMNS.slow(ArrayEngine(), array_inputs(bars, SETTINGS)), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -169,13 +169,10 @@ def test_a_flat_market_has_no_volatility_and_so_no_momentum():
 
 
 def test_the_columns_of_both_views_come_out_in_the_order_of_a_row():
-    own_names = tuple(OWN)
-    slow_names = tuple(f"{name}_4h" if name in MANAGED_FEATURES else name for name in SLOW)
-    assert row_columns(own_names, slow_names) == COLUMNS
-    assert Managed._fields == MANAGED_FEATURES
+    assert [ALL_COLUMNS.names[place] for place in ALL_COLUMNS.places] == list(COLUMNS)
 
 
 def test_prices_and_sizes_are_converted_by_the_pairs_grids(bars):
-    coarse = columns_15m(ArrayEngine(), array_inputs(bars, FeatureSettings(tick_size=0.5, lots_per_unit=1_000.0)))
+    coarse = ALL_COLUMNS.own(ArrayEngine(), array_inputs(bars, FeatureSettings(tick_size=0.5, lots_per_unit=1_000.0)))
     assert coarse[3].tolist() == (bars.close * 0.5).tolist()
     assert coarse[4].tolist() == (bars.volume / 1_000).tolist()

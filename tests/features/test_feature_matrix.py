@@ -23,6 +23,7 @@ from src.features.feature_generator import (
 from tests.features.made_bars import DAY_BARS, NEW_YEAR, as_bars, at, flat_bars, random_bars, without
 
 WARM_FROM = at(2023, 5, 1)  # the first month whose anchor, 120 days earlier, is not before NEW_YEAR
+IN_ORDER = tuple(range(len(COLUMNS)))
 LONG = 155 * DAY_BARS  # to the 5th of June
 
 
@@ -156,8 +157,8 @@ def test_an_empty_history_has_an_empty_matrix():
 
 def test_row_at_names_every_column_and_reads_lists_and_matrices_alike(matrix):
     i = LONG - 1
-    from_matrix = row_at(matrix.closed_at[i], matrix.quality[i], matrix.values, i)
-    from_lists = row_at(int(matrix.closed_at[i]), int(matrix.quality[i]), matrix.values.tolist(), i)
+    from_matrix = row_at(matrix.closed_at[i], matrix.quality[i], matrix.values, IN_ORDER, i)
+    from_lists = row_at(int(matrix.closed_at[i]), int(matrix.quality[i]), matrix.values.tolist(), IN_ORDER, i)
     assert from_matrix == from_lists
     assert isinstance(from_lists, Row)
     assert [getattr(from_lists, name) for name in COLUMNS] == matrix.values[i].tolist()
@@ -168,7 +169,9 @@ def test_row_at_compiles_as_it_stands(matrix):
     compiled = numba.njit(row_at)
     i = LONG - 7
     closed_at, quality = int(matrix.closed_at[i]), int(matrix.quality[i])
-    assert compiled(closed_at, quality, matrix.values, i) == row_at(closed_at, quality, matrix.values, i)
+    assert compiled(closed_at, quality, matrix.values, IN_ORDER, i) == row_at(
+        closed_at, quality, matrix.values, IN_ORDER, i
+    )
 
 
 def broken(name: str, value: int) -> BarColumns:

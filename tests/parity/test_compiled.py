@@ -99,7 +99,7 @@ class Formatted(NamedTuple):
 @pytest.mark.parametrize("kind", [Sorted, Formatted])
 def test_a_strategy_that_cannot_be_compiled_runs_interpreted_and_says_so_compiled(kind):
     tape = made_world(1, bars=10).tape
-    row = row_at(int(tape.closed_at[0]), 0, tape.rows, 0)
+    row = row_at(int(tape.closed_at[0]), 0, tape.rows, tape.places, 0)
     assert propose_all((kind(),), row)[0].side == Side.BUY
     with pytest.raises(UNCOMPILABLE):
         compiled(propose_all, (kind,), None)((kind(),), row)

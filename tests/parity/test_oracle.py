@@ -56,7 +56,7 @@ def entries_of(made: Made, run: Run) -> dict[int, Entry]:
     tape, out, found = made.tape, run.output, {}
     for i in np.flatnonzero(out.reason == Reason.ENTER).tolist():
         side, mark, target = int(out.side[i]), int(tape.close[i]), int(out.target[i])
-        row = row_at(tape.closed_at[i], tape.quality[i], tape.rows, i)
+        row = row_at(tape.closed_at[i], tape.quality[i], tape.rows, tape.places, i)
         signal = made.params.strategies[out.leader[i]].propose(row)
         found[i] = Entry(
             side,

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from src.backtest.fold import Output, Tape, empty_output, fold, fresh_world
-from src.backtest.tape import as_lists
+from src.backtest.tape import IN_ORDER, as_lists
 from src.core.config import Settings
 from src.core.domain.account import PredictionStatus
 from src.core.domain.market import Money
@@ -66,6 +66,7 @@ def busy_tape() -> Tape:
         volume=whole * 1_000,
         quality=whole * 0,
         rows=rows,
+        places=IN_ORDER,
         prediction_status=whole * int(PredictionStatus.GOOD),
         prediction=rng.uniform(0.4, 0.9, BARS),
         maker_fee_ppm=whole * 0,
