@@ -336,5 +336,5 @@ def test_a_fault_strikes_in_its_time_only(desk):
     while time.monotonic() - began < 1.0:
         said.append(code(desk.order, "buy", "0", PRICE, position_side="long"))
         time.sleep(0.04)
-    assert [said[0], 50061 in said, said[-1]] == [60004, True, 60004]
+    assert [said[0], 50061 in said, said[-1]] == [40001, True, 40001]
     assert armed(desk)[0]["struck"] == said.count(50061)
