@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from src.core.domain.account import Prediction
+from src.core.domain.candles import Candles
 from src.core.domain.events import ExchangeEvent
 from src.core.domain.exchange import AccountReport, FillReport, MarketReport, OrderReport, PairReport
 from src.core.domain.journal import Command, Entry, Kind, Stored
@@ -28,6 +29,16 @@ class Clock(Protocol):
 
 class BarSource(Protocol):
     """A market's closed bars, in order, each exactly once."""
+
+    async def history(self) -> Candles:
+        """Return the bars before the first that `next_bar` will give: enough to warm the slowest feature.
+
+        Raises
+        ------
+        Retryable
+            If they cannot be had now.
+        """
+        ...
 
     async def next_bar(self) -> Bar:
         """Wait for the next closed bar.

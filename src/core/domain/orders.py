@@ -58,6 +58,11 @@ class ExitReason(IntEnum):
     HALT = 7  # the drawdown limit was reached
     LOSSCUT = 8  # forced close by the exchange
     END_OF_DATA = 9  # a backtest's last position, closed at the last price
+    FOREIGN = 10  # closed by somebody else with access to the account
+    DUST = 11  # what was left was too small to protect
+    NAKED = 12  # it could not be protected in time
+    MARGIN_CALL = 13  # the exchange demanded collateral
+    COMMAND = 14  # a person asked for it
 
 
 class EntryKind(IntEnum):
@@ -65,3 +70,5 @@ class EntryKind(IntEnum):
 
     MARKET = 0  # taker at the next price
     LIMIT = 1  # post-only at the decision's close, cancelled when not filled in time
+    MAKER = 2  # post-only at the touch, quoted anew a few times
+    MAKER_THEN_TAKER = 3  # the same, and what is left then takes liquidity

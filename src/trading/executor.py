@@ -1,0 +1,666 @@
+"""Makes the exchange have what it should have: sends, reads back, protects, closes. Once, and written down first.
+
+Every effect goes through a port: journal, exchange, clock, notifier. The order around a POST is always: the intent is
+in the journal, then it is sent, then its outcome is in the journal. Whatever was not written down as an outcome is in
+doubt, after a crash as after a timeout, and is read back before anything else is sent. docs/orders.md draws it.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from src.core.domain.account import Account
+from src.core.domain.exchange import (
+    LIVING,
+    POSITION_OF,
+    AccountReport,
+    CircuitMode,
+    FillReport,
+    MarginState,
+    OrderReport,
+    OrderStatus,
+    PairReport,
+)
+from src.core.domain.journal import Entry, Json, Kind
+from src.core.domain.market import PPM, Lots, Money, Side, Ticks, notional
+from src.core.domain.notices import Notice, Tier, Topic
+from src.core.domain.orders import EntryKind, ExitReason
+from src.core.domain.record import as_json
+from src.core.domain.time import MINUTE, SECOND, Millis
+from src.core.exceptions import HaltTrading, OrderRefused, OutcomeUnknown, Retryable
+from src.core.protocols import Clock, ExchangePort, Journal, Notifier
+from src.trading.book import (
+    FLAT,
+    NO_ENTRY,
+    STAYING,
+    Book,
+    EntryPlan,
+    Intent,
+    Leaving,
+    Working,
+    accepted,
+    adopted,
+    changed,
+    doubted,
+    ended,
+    filled,
+    intended,
+    is_opening,
+    opened,
+    seen,
+    settled,
+    trade_of,
+    without_ghost,
+)
+from src.trading.decision import State, exited
+from src.trading.drawdown_manager import RiskParams
+from src.trading.intents import Fate, Patience, candidates, find, lost_for_sure
+from src.trading.ledger import worse
+from src.trading.outgoing import OutgoingOrder, Purpose, close, entry, protective_stop
+from src.trading.reconcile import (
+    Act,
+    Action,
+    Facts,
+    Limits,
+    can_protect,
+    foreign_lots,
+    foreign_orders,
+    next_action,
+    protected,
+)
+from src.trading.risk import Verdict, approve
+
+FIRES_AT_ONCE: Final = 60018
+EXCEEDS_POSITION: Final = 50062
+SUSPENDED: Final = frozenset({70004, 70013, 70018})  # cancels and protective orders are tried until they work
+OVERLAP: Final = 10 * MINUTE  # of two reads of our trades
+GONE_READS: Final = 3  # a stop's end is believed after so many reads while its position is still there
+ROUNDS: Final = 60  # actions in one settling; more is a loop
+PAUSE: Final = 200  # milliseconds between two looks at something that is on its way
+MARKET_AGE: Final = SECOND
+PAIR_AGE: Final = MINUTE
+
+
+class ExecutorParams(NamedTuple):
+    """How orders are worked."""
+
+    kind: EntryKind
+    wait_ms: int  # a resting entry is cancelled after this
+    stale_ms: int  # a decision older than this is not sent
+    naked_ms: int  # a position that cannot be protected for so long is closed
+    settle_ms: int  # how long trades, orders and positions may disagree before it is called a difference
+    slippage_ppm: int  # what a close at the target may give away, as the backtest assumes
+    limits: Limits
+    patience: Patience
+
+
+class Outcome(StrEnum):
+    """What became of a decision to enter. Stored: never renamed."""
+
+    SENT = "sent"
+    STALE = "stale"  # it came too late
+    QUARANTINED = "quarantined"  # an order's fate is not known
+    HALTED = "halted"  # by a person
+    FOREIGN = "foreign"  # something on the account is not ours
+    CIRCUIT = "circuit"  # the market does not trade continuously
+    RESTRICTED = "restricted"  # the exchange's flags forbid the order or its protection
+    MARGIN = "margin"  # the exchange demands collateral, or has none to lend
+    NOT_FLAT = "not_flat"
+    UNKNOWN_ACCOUNT = "unknown_account"
+
+
+class Executor:
+    """Owns the book and everything that is sent.
+
+    Parameters
+    ----------
+    book
+        As the journal's newest state has it.
+    """
+
+    def __init__(
+        self,
+        exchange: ExchangePort,
+        journal: Journal,
+        clock: Clock,
+        notifier: Notifier,
+        params: ExecutorParams,
+        risk: RiskParams,
+        book: Book,
+    ) -> None:
+        self._exchange = exchange
+        self._journal = journal
+        self._clock = clock
+        self._notifier = notifier
+        self._params = params
+        self._risk = risk
+        self.book = book
+        self.facts: Facts | None = None  # None: the account is not known
+        self.foreign = False
+        self._pair: PairReport | None = None
+        self._witness: dict[int, OrderReport] = {}  # orders the stream spoke of, as a second witness of what was sent
+        self._told: set[str] = set()  # alarms that hold, told once
+        self._flow: tuple[Money, Millis] | None = None  # an unexplained change of cash, and since when
+
+    # ---- what the driver asks for
+
+    def is_whole(self) -> bool:
+        """Return whether nothing is in doubt, unprotected or on its way."""
+        return self.facts is not None and self.book.pending is None and self.book.naked_since == 0
+
+    def account(self, mark: Ticks, at: Millis) -> Account:
+        """Return the account as the decision core sees it, valued at `mark`."""
+        held, facts = self.book.holding, self.facts
+        known = facts is not None and self.book.pending is None and not self.foreign
+        if facts is None:
+            zero = Money(0)
+            return Account(False, zero, mark, Side.NONE, Lots(0), Ticks(0), at, False, 0, 0, 0, 0)
+        report = facts.account
+        cost = sum(p.fee_due + p.interest_due for p in (report.long, report.short))
+        open_result = report.long.lots * mark - report.long.product + report.short.product - report.short.lots * mark
+        bid, ask = facts.market.bid, facts.market.ask
+        spread = PPM if bid is None or ask is None else (ask - bid) * PPM // mark
+        return Account(
+            known=known,
+            equity=Money(report.cash + open_result - cost),
+            mark=mark,
+            side=held.side if held.lots > 0 else Side.NONE,
+            lots=held.lots,
+            entry=Ticks(held.paid // held.entered) if held.entered else Ticks(0),
+            opened_at=held.opened_at,
+            waiting=self.book.waiting,
+            spread_ppm=spread,
+            latency_ms=report.latency_ms,
+            maker_fee_ppm=facts.pair.open_maker_ppm,
+            taker_fee_ppm=facts.pair.open_taker_ppm,
+        )
+
+    async def enter(self, verdict: Verdict, mark: Ticks, decided_at: Millis) -> Outcome:
+        """Begin to work an entry, or say why not."""
+        why = self._forbids(verdict, mark, decided_at)
+        if why is not Outcome.SENT:
+            return why
+        kind = self._params.kind
+        resting = kind != EntryKind.MARKET
+        expires_at = Millis(decided_at + (self._params.wait_ms if resting else self._params.stale_ms))
+        limit = mark if kind == EntryKind.LIMIT else Ticks(0)
+        plan = EntryPlan(verdict, kind, decided_at, limit, expires_at, 0, True)
+        self.book = self.book._replace(entry=plan)
+        await self.settle()
+        return Outcome.SENT
+
+    async def leave(self, reason: ExitReason, price: Ticks | None = None) -> None:
+        """Close the position; a wish that is already being carried out is not overwritten by a lesser one."""
+        if self.book.holding.lots > 0 and self.book.leaving.reason == ExitReason.NONE:
+            self.book = self.book._replace(leaving=Leaving(reason, price, self._clock.now(), 0))
+        await self.settle()
+
+    async def on_price(self, price: Ticks) -> None:
+        """Look whether a public trade has gone through the target of the open position."""
+        held, plan = self.book.holding, self.book.state.plan
+        if held.lots == 0 or plan.stop == 0:
+            return
+        self.book = seen(self.book, price, price)
+        beyond = (price - plan.target) * held.side > 0
+        if plan.target == 0 or not beyond or self.book.leaving.reason != ExitReason.NONE:
+            return
+        worst = worse(plan.target, Side(-held.side), self._params.slippage_ppm)
+        await self.leave(ExitReason.TARGET, worst)
+
+    async def record(self, *entries: Entry, state: State) -> None:
+        """Write entries down together with the core's next state."""
+        self.book = self.book._replace(state=state)
+        await self._write(*entries)
+
+    def see(self, high: Ticks, low: Ticks) -> None:
+        """Remember the range of prices that the open position has lived through."""
+        self.book = seen(self.book, high, low)
+
+    async def halt(self, halted: bool) -> None:
+        """Forbid new positions, or allow them again; what rests of an entry is cancelled."""
+        self.book = self.book._replace(halted=halted)
+        await self._write()
+        await self.settle()
+
+    async def withdraw(self) -> None:
+        """Cancel what rests of an entry and protect what it filled: nobody will watch it."""
+        if self.book.entry.open:
+            self.book = self.book._replace(entry=self.book.entry._replace(expires_at=self._clock.now()))
+        await self.settle()
+
+    def on_order(self, order: OrderReport) -> None:
+        """Remember an order that the stream spoke of."""
+        self._witness[order.order_id] = order
+        if len(self._witness) > 1_000:
+            self._witness.pop(next(iter(self._witness)))
+
+    async def settle(self) -> bool:
+        """Act until the exchange has what it should have; return whether it has, or False for later."""
+        for _ in range(ROUNDS):
+            if not await self.sync():
+                return False
+            if self.facts is None:
+                return False
+            action = next_action(self.book, self.facts, self._params.limits)
+            if action.act == Act.NOTHING:
+                return True
+            if not await self._do(action):
+                return False
+        self._alarm(Tier.CRITICAL, Topic.DIFFERENCE, what=f"the account did not settle in {ROUNDS} actions")
+        return False
+
+    # ---- reading
+
+    async def sync(self) -> bool:
+        """Read the account until trades, orders and positions agree; return whether they do."""
+        give_up = self._clock.now() + self._params.settle_ms
+        while True:
+            try:
+                agrees = await self._read()
+            except Retryable as e:
+                self.facts = None
+                self._alarm(Tier.WARNING, Topic.EXCHANGE, key="unreadable", what=e.what)
+                return False
+            self._told.discard("unreadable")
+            if agrees:
+                await self._agreed()
+                return True
+            if self._clock.now() >= give_up:
+                return await self._differs()
+            await self._pause()
+
+    async def _read(self) -> bool:
+        """Read once and book what is new; return whether everything agrees."""
+        active = await self._exchange.active_orders()
+        since = Millis(max(self.book.read_at - OVERLAP, 0))
+        fills = await self._exchange.fills(self.book.last_trade, since)
+        if self.book.pending is not None or self.book.ghosts:
+            await self._resolve(active, fills)
+        await self._book_fills(fills)
+        account = await self._exchange.account()
+        living, agrees = await self._follow_orders(active)
+        market, pair = await self._exchange.market(), await self._rules()
+        self.facts = Facts(self._clock.now(), living, account, market, pair)
+        await self._measure_naked()
+        return agrees and foreign_lots(self.book, account) == (0, 0)
+
+    async def _rules(self) -> PairReport:
+        if self._pair is None or self._clock.now() - self._pair.read_at >= PAIR_AGE:
+            self._pair = await self._exchange.pair()
+        return self._pair
+
+    async def _book_fills(self, fills: tuple[FillReport, ...]) -> None:
+        before = self.book
+        entries = []
+        for fill in fills:
+            if fill.trade_id <= self.book.last_trade:
+                continue
+            if not self._is_ours(fill):
+                self.book = self.book._replace(last_trade=fill.trade_id)
+                self._alarm(Tier.CRITICAL, Topic.FOREIGN, what=f"trade {fill.trade_id} is of an order that is not ours")
+            else:
+                self.book = filled(self.book, fill)
+            entries.append(self._entry(Kind.FILL, as_json(fill)))
+        if self.book != before:
+            self.book = opened(self.book)
+            await self._write(*entries)
+
+    def _is_ours(self, fill: FillReport) -> bool:
+        """Return whether a fill belongs in the book: an order of ours, or anybody's close of our position."""
+        if self.book.find(fill.order_id) is not None:
+            return True
+        held = self.book.holding
+        on_ours = held.lots >= fill.lots and fill.position is POSITION_OF.get(held.side)
+        return on_ours and not is_opening(fill)
+
+    async def _follow_orders(self, active: tuple[OrderReport, ...]) -> tuple[tuple[OrderReport, ...], bool]:
+        """Read what became of orders of ours that are not listed; return the living ones and whether all agrees."""
+        listed = {order.order_id for order in active}
+        living, agrees = list(active), True
+        for order in self.book.orders:
+            if order.order_id in listed:
+                if order.gone:
+                    self.book = changed(self.book, order._replace(gone=0))
+                continue
+            report = await self._read_order(order)
+            if report is not None and report.status in LIVING:
+                living.append(report)
+            elif report is not None and report.executed != order.executed:
+                agrees = False  # its trades are not listed yet
+            else:
+                agrees = await self._is_gone(order, report) and agrees
+        return tuple(living), agrees
+
+    async def _read_order(self, order: Working) -> OrderReport | None:
+        try:
+            return await self._exchange.order(order.order_id)
+        except OrderRefused:
+            return None
+
+    async def _is_gone(self, order: Working, report: OrderReport | None) -> bool:
+        """Take an order for ended; a stop whose position is still open only after several looks."""
+        if report is not None and report.status is None:
+            self._alarm(
+                Tier.CRITICAL, Topic.EXCHANGE, key="status", what=f"order {order.order_id} has an unknown status"
+            )
+            return False
+        complete = report is not None and report.status is OrderStatus.FULLY_FILLED
+        guarding = order.purpose is Purpose.STOP and self.book.holding.lots > 0
+        if guarding and not complete and order.gone + 1 < GONE_READS:
+            self.book = changed(self.book, order._replace(gone=order.gone + 1))
+            return False
+        self.book = ended(self.book, order.order_id)
+        status = "unknown to the exchange" if report is None else str(report.status)
+        body: dict[str, Json] = {"order_id": order.order_id, "purpose": int(order.purpose), "status": status}
+        await self._write(self._entry(Kind.ORDER, body))
+        if guarding and not complete:
+            self._alarm(Tier.CRITICAL, Topic.NAKED, what=f"stop {order.order_id} ended as {status}")
+        return True
+
+    async def _agreed(self) -> None:
+        self.book = self.book._replace(read_at=self._clock.now())
+        self.foreign = False
+        facts = self.facts
+        if facts is None:
+            return
+        strangers = foreign_orders(self.book, facts.active)
+        spot_only = [order for order in strangers if order.position is not None]
+        if spot_only:
+            self.foreign = True
+            listed = ", ".join(str(order.order_id) for order in spot_only)
+            self._alarm(Tier.CRITICAL, Topic.FOREIGN, key=f"orders {listed}", what=f"orders {listed} are not ours")
+        else:
+            self._told = {key for key in self._told if not key.startswith(("orders", "lots"))}
+        await self._explain_cash(facts.account)
+        self._heed_margin(facts.account)
+
+    def _heed_margin(self, account: AccountReport) -> None:
+        """Close what is open when the exchange demands collateral; it would otherwise close it by force."""
+        demands = [] if account.margin is MarginState.NORMAL else [f"margin {account.margin}"]
+        demands += [] if account.notice is None else [f"notice {account.notice}"]
+        demands += [] if account.payable <= 0 else [f"{account.payable} money units owed"]
+        if not demands:
+            self._told = {key for key in self._told if not key.startswith("margin")}
+            return
+        what = ", ".join(demands)
+        self._alarm(Tier.CRITICAL, Topic.MARGIN, key=f"margin {what}", what=what)
+        called = account.margin is MarginState.CALL or account.notice is not None
+        if called and self.book.holding.lots > 0 and self.book.leaving.reason == ExitReason.NONE:
+            self.book = self.book._replace(leaving=Leaving(ExitReason.MARGIN_CALL, None, self._clock.now(), 0))
+
+    async def _differs(self) -> bool:
+        """Say that trades, orders and positions do not agree; nothing new is opened while they do not."""
+        facts = self.facts
+        if facts is None:
+            return False
+        long, short = foreign_lots(self.book, facts.account)
+        self.foreign = True
+        key = f"lots {long} {short}"
+        what = f"the exchange's position differs from the journal's by {long} lots long and {short} lots short"
+        self._alarm(Tier.CRITICAL, Topic.FOREIGN, key=key, what=what)
+        return self.book.holding.lots > 0  # what is ours is protected all the same
+
+    async def _explain_cash(self, account: AccountReport) -> None:
+        """Take a change of cash that no trade explains for a deposit or withdrawal, once it has lasted."""
+        flow = Money(account.cash - self.book.cash)
+        now = self._clock.now()
+        if flow == 0:
+            self._flow = None
+            return
+        if self._flow is None or self._flow[0] != flow:
+            self._flow = (flow, now)
+            return
+        if now - self._flow[1] < self._params.settle_ms:
+            return
+        risk = self.book.state.risk
+        peak = Money(max(risk.peak_equity + flow, 1))
+        state = self.book.state._replace(risk=risk._replace(peak_equity=peak))
+        self.book = self.book._replace(cash=account.cash, state=state)
+        await self._write(self._entry(Kind.ALARM, {"what": "cash", "flow": flow}))
+        self._alarm(Tier.WARNING, Topic.DIFFERENCE, what=f"cash changed by {flow} money units that no trade explains")
+
+    # ---- doubt
+
+    async def _resolve(self, active: tuple[OrderReport, ...], fills: tuple[FillReport, ...]) -> None:
+        """Find out what became of what was sent and not answered."""
+        known = [order.order_id for order in self.book.orders]
+        for intent in [*self.book.ghosts, *([self.book.pending] if self.book.pending is not None else [])]:
+            traded = [await self._exchange.order(i) for i in candidates(intent, fills, known)]
+            shown = [*active, *traded, *self._witness.values()]
+            finding = find(intent, shown, known, self._clock.now(), self._params.patience)
+            is_pending = self.book.pending is not None and intent.number == self.book.pending.number
+            if finding.fate is Fate.AMBIGUOUS:
+                raise HaltTrading(
+                    f"several orders answer intent {intent.number}",
+                    remedy="look at the exchange's order list, cancel what is not wanted, then start again",
+                )
+            if finding.order is not None:
+                await self._found(intent, finding.order, is_pending)
+                known.append(finding.order.order_id)
+            elif is_pending and finding.fate is Fate.ABSENT:
+                await self._give_up(intent)
+            elif not is_pending and self._clock.now() >= lost_for_sure(intent, self._params.patience):
+                self.book = without_ghost(self.book, intent.number)
+
+    async def _found(self, intent: Intent, report: OrderReport, is_pending: bool) -> None:
+        self.book = accepted(self.book, report) if is_pending else adopted(self.book, intent, report)
+        await self._outcome(intent, "adopted", order_id=report.order_id)
+        self._alarm(Tier.WARNING, Topic.SETTLED_OUTCOME, what=f"intent {intent.number} is order {report.order_id}")
+
+    async def _give_up(self, intent: Intent) -> None:
+        self.book = settled(self.book, lurks=intent.purpose is not Purpose.ENTRY)
+        if intent.purpose is Purpose.ENTRY:
+            self.book = self.book._replace(entry=self.book.entry._replace(open=False))
+        await self._outcome(intent, "absent")
+        self._alarm(Tier.WARNING, Topic.SETTLED_OUTCOME, what=f"intent {intent.number} had no effect")
+
+    # ---- acting
+
+    async def _do(self, action: Action) -> bool:
+        """Carry one action out; return whether to look again at once."""
+        if action.act == Act.WAIT:
+            await self._pause()
+            return True
+        if action.act == Act.PLACE_STOP:
+            return await self._place_stop(action)
+        if action.act == Act.CANCEL:
+            return await self._cancel(action)
+        if action.act == Act.CLOSE:
+            return await self._close(action)
+        if action.act == Act.QUOTE:
+            return await self._quote(action)
+        if action.act == Act.FINISH:
+            await self._finish()
+            return True
+        if action.act == Act.STAY:
+            self.book = self.book._replace(leaving=STAYING)
+        else:
+            self.book = self.book._replace(entry=self._over())
+        await self._write()
+        return True
+
+    def _over(self) -> EntryPlan:
+        return self.book.entry._replace(open=False) if self.book.holding.entered > 0 else NO_ENTRY
+
+    async def _place_stop(self, action: Action) -> bool:
+        position, trigger = POSITION_OF[self.book.holding.side], action.trigger
+        if trigger is None:
+            raise ValueError("a stop needs a trigger")
+        resting = self.facts is not None and protected_any(self.book, self.facts)
+        code = await self._send(protective_stop(position, action.lots, trigger))
+        if code is None:
+            if resting and self.book.pending is None and self.book.stops_reserve is None:
+                self.book = self.book._replace(stops_reserve=False)
+            return True
+        if code == FIRES_AT_ONCE:
+            reason = ExitReason.TRAIL if self.book.state.plan.moved else ExitReason.STOP
+            self.book = self.book._replace(leaving=Leaving(reason, None, self._clock.now(), 0))
+            return True
+        if code == EXCEEDS_POSITION and resting and self.book.stops_reserve is not True:
+            self.book = self.book._replace(stops_reserve=True)
+            return True
+        if code != EXCEEDS_POSITION and code not in SUSPENDED:
+            self._alarm(Tier.CRITICAL, Topic.NAKED, what=f"the stop was refused with {code}: the position is closed")
+            self.book = self.book._replace(leaving=Leaving(ExitReason.NAKED, None, self._clock.now(), 0))
+            return True
+        self._alarm(Tier.WARNING, Topic.REFUSED, what=f"the stop was refused with {code}; tried again")
+        await self._pause()
+        return self._clock.now() - self.book.naked_since < self._params.naked_ms
+
+    async def _cancel(self, action: Action) -> bool:
+        body: dict[str, Json] = {"order_id": action.order_id, "why": action.why}
+        try:
+            await self._exchange.cancel(action.order_id)
+        except OrderRefused as e:
+            await self._write(self._entry(Kind.CANCEL, body | {"refused": e.code}))
+            if e.code in SUSPENDED:
+                self._alarm(Tier.CRITICAL, Topic.EXCHANGE, key="suspended", what=f"cancels are refused with {e.code}")
+                return False
+            await self._pause()
+        except OutcomeUnknown as e:
+            await self._write(self._entry(Kind.CANCEL, body | {"unknown": e.what}))
+            await self._pause()
+        else:
+            await self._write(self._entry(Kind.CANCEL, body))
+        return True
+
+    async def _close(self, action: Action) -> bool:
+        leaving = self.book.leaving
+        if leaving.reason == ExitReason.NONE:
+            leaving = Leaving(ExitReason.DUST, None, self._clock.now(), 0)
+        self.book = self.book._replace(leaving=leaving._replace(tries=leaving.tries + 1))
+        code = await self._send(close(POSITION_OF[self.book.holding.side], action.lots, action.price))
+        if code is not None:
+            self._pair = None  # whatever refused it may have changed the rules
+            self._alarm(Tier.CRITICAL, Topic.REFUSED, what=f"a close was refused with {code}")
+            await self._pause()
+            return self.book.leaving.tries % GONE_READS != 0
+        return True
+
+    async def _quote(self, action: Action) -> bool:
+        plan = self.book.entry
+        approved = approve(plan.verdict, plan.limit, plan.decided_at)
+        if approved is None:
+            raise ValueError("the entry being worked was never approved")
+        self.book = self.book._replace(entry=plan._replace(quotes=plan.quotes + 1))
+        code = await self._send(entry(approved, action.lots, action.price, post_only=True))
+        if code is not None:
+            self.book = self.book._replace(entry=self._over())
+            await self._write()
+            self._alarm(Tier.WARNING, Topic.REFUSED, what=f"the entry was refused with {code}")
+        return True
+
+    async def _send(self, order: OutgoingOrder) -> int | None:
+        """Send one order; return the code of a certain refusal, else None (accepted, or in doubt)."""
+        self.book = intended(self.book, order, self._clock.now())
+        intent = self.book.pending
+        if intent is None:
+            raise ValueError("an order was to be sent without its intent")
+        await self._write(self._entry(Kind.INTENT, as_json(intent)))
+        try:
+            report = await self._exchange.submit(order)
+        except OrderRefused as e:
+            self.book = settled(self.book)
+            await self._outcome(intent, "refused", code=e.code)
+            return e.code
+        except OutcomeUnknown as e:
+            self.book = doubted(self.book, e.what)
+            await self._outcome(intent, "unknown", why=e.what)
+            self._alarm(Tier.CRITICAL, Topic.UNKNOWN_OUTCOME, what=f"{order}: {e.what}")
+            return None
+        self.book = accepted(self.book, report)
+        await self._outcome(intent, "accepted", order_id=report.order_id)
+        return None
+
+    async def _finish(self) -> None:
+        trade = trade_of(self.book)
+        state = exited(self.book.state, trade, self._risk)
+        billed = Money(trade.gross - trade.fee - trade.interest)
+        body = as_json(trade) | {"maker_lots": self.book.holding.maker, "rounding": billed - trade.net}
+        self.book = self.book._replace(state=state, holding=FLAT, leaving=STAYING, entry=NO_ENTRY)
+        await self._write(self._entry(Kind.TRADE, body))
+        values = {
+            "side": trade.side.name,
+            "lots": str(trade.lots),
+            "net": str(trade.net),
+            "why": trade.exit_reason.name,
+        }
+        self._notifier.tell(Notice(Tier.INFO, Topic.CLOSED, self._clock.now(), values))
+
+    # ---- protection, measured
+
+    async def _measure_naked(self) -> None:
+        facts, held = self.facts, self.book.holding
+        if facts is None:
+            return
+        bare = held.lots - protected(self.book, facts.active)
+        since = self.book.naked_since
+        if bare > 0 and since == 0:
+            fresh = held.closed == 0 and facts.now - held.opened_at < self._params.naked_ms
+            self.book = self.book._replace(naked_since=held.opened_at if fresh else facts.now)
+        elif bare <= 0 and since > 0:
+            self.book = self.book._replace(naked_since=Millis(0))
+            body: dict[str, Json] = {"since": since, "ms": facts.now - since, "why": self.book.leaving.reason.name}
+            await self._write(self._entry(Kind.NAKED, body))
+        elif bare > 0 and facts.now - since >= self._params.naked_ms:
+            self._alarm(Tier.CRITICAL, Topic.NAKED, key="naked", what=f"{bare} lots unprotected since {since}")
+            if self.book.leaving.reason == ExitReason.NONE and not can_protect(facts):
+                self.book = self.book._replace(leaving=Leaving(ExitReason.NAKED, None, facts.now, 0))
+
+    # ---- gates outside the core
+
+    def _forbids(self, verdict: Verdict, mark: Ticks, decided_at: Millis) -> Outcome:
+        """Return why the exchange's or the trader's state forbids an approved entry, or SENT."""
+        facts, book = self.facts, self.book
+        if facts is None:
+            return Outcome.UNKNOWN_ACCOUNT
+        if self._clock.now() - decided_at > self._params.stale_ms:
+            return Outcome.STALE
+        if book.pending is not None or book.ghosts:
+            return Outcome.QUARANTINED
+        if book.halted:
+            return Outcome.HALTED
+        if self.foreign:
+            return Outcome.FOREIGN
+        if book.holding.lots > 0 or book.entry.open:
+            return Outcome.NOT_FLAT
+        if facts.market.mode is not CircuitMode.NONE:
+            return Outcome.CIRCUIT
+        if not can_protect(facts) or facts.pair.flags or not facts.pair.enabled:
+            return Outcome.RESTRICTED
+        account = facts.account
+        demanded = account.margin is not MarginState.NORMAL or account.notice is not None or account.payable > 0
+        capacity = account.capacity_long if verdict.side == Side.BUY else account.capacity_short
+        if demanded or notional(mark, verdict.lots) > capacity:
+            return Outcome.MARGIN
+        return Outcome.SENT
+
+    # ---- writing
+
+    def _entry(self, kind: Kind, body: Mapping[str, Json]) -> Entry:
+        return Entry(kind, self._clock.now(), body)
+
+    async def _write(self, *entries: Entry) -> None:
+        """Write down what happened together with the book as it is after it."""
+        await self._journal.append(*entries, self._entry(Kind.STATE, as_json(self.book)))
+
+    async def _outcome(self, intent: Intent, what: str, **more: Json) -> None:
+        body: dict[str, Json] = {"intent": intent.number, "outcome": what, "purpose": int(intent.purpose), **more}
+        await self._write(self._entry(Kind.OUTCOME, body))
+
+    def _alarm(self, tier: Tier, topic: Topic, *, key: str | None = None, what: str) -> None:
+        """Tell a person; what holds on under one key is told once."""
+        if key is not None:
+            if key in self._told:
+                return
+            self._told.add(key)
+        self._notifier.tell(Notice(tier, topic, self._clock.now(), {"what": what}))
+
+    async def _pause(self) -> None:
+        await self._clock.sleep_until(Millis(self._clock.now() + PAUSE))
+
+
+def protected_any(book: Book, facts: Facts) -> bool:
+    """Return whether any stop of ours rests, at whatever level."""
+    ours = {order.order_id for order in book.orders if order.purpose is Purpose.STOP}
+    return any(order.order_id in ours for order in facts.active)
