@@ -38,7 +38,7 @@ class Control:
     def __init__(self, service: Service, lock_step: LockStep) -> None:
         self._service = service
         self._lock_step = lock_step
-        self._calls: dict[tuple[str, str], Callable[[Content], Any]] = {
+        self.calls: dict[tuple[str, str], Callable[[Content], Any]] = {
             ("GET", "/twin/state"): self._state,
             ("POST", "/twin/accounts"): self._open,
             ("POST", "/twin/keys"): self._key,
@@ -50,9 +50,9 @@ class Control:
 
     def answer(self, request: Request) -> Reply:
         """Return the answer to one control call."""
-        call = self._calls.get((request.method, request.path))
+        call = self.calls.get((request.method, request.path))
         if call is None:
-            known = [f"{method} {path}" for method, path in self._calls]
+            known = [f"{method} {path}" for method, path in self.calls]
             return Reply(404, encoded({"error": f"there is no such control call; there are {', '.join(known)}"}))
         try:
             content = _OBJECT.validate_python(json.loads(request.body or b"{}"))

@@ -35,6 +35,7 @@ LOOPBACK: Final = "127.0.0.1"
 STARTING_ASSETS: Final = {"jpy": Decimal(10_000_000), "btc": Decimal(1)}
 BACKLOG: Final = 1_024
 NO_PLAN: Final = Plan(0, ())
+ENGINE_SWITCHES: Final = tuple(name for name in Switches._fields if name != "events")  # which the streams live on
 
 DriverMaker = Callable[[SimulatedExchange, str | None], Driver | None]
 """Makes the market for an exchange: (exchange, saved state of the market or None)."""
@@ -132,10 +133,10 @@ def _service(options: Options, clock: Clock, make_driver: DriverMaker, saved: di
 def _split(switches: Mapping[str, Any]) -> tuple[TwinSwitches, Switches]:
     """Return the protocol's switches and the exchange's, each from its own names."""
     own = {name: value for name, value in switches.items() if name in TwinSwitches.model_fields}
-    engine = {name: value for name, value in switches.items() if name in Switches._fields}
+    engine = {name: value for name, value in switches.items() if name in ENGINE_SWITCHES}
     unknown = sorted(set(switches) - set(own) - set(engine))
     if unknown:
-        names = ", ".join([*TwinSwitches.model_fields, *Switches._fields])
+        names = ", ".join([*TwinSwitches.model_fields, *ENGINE_SWITCHES])
         raise ConfigError(f"there is no switch {', '.join(unknown)}", remedy=f"there are {names}")
     try:
         return TwinSwitches.model_validate(own), Switches(**engine_values(engine))
