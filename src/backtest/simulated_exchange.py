@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from src.backtest.exchange import (
     accounts,
+    bar_phases,
     breaker,
     flow,
     margin,
@@ -21,6 +22,8 @@ from src.backtest.exchange import (
 )
 from src.backtest.exchange.account import User
 from src.backtest.exchange.accounts import BalanceSheet, new_state
+from src.backtest.exchange.bar_mode import BarMarket, costs_in_rules, costs_in_switches, margin_fees
+from src.backtest.exchange.bar_play import BarPlayView, BarTerms, Phase
 from src.backtest.exchange.codes import Refused
 from src.backtest.exchange.kinds import (
     CircuitMode,
@@ -68,7 +71,7 @@ from src.backtest.exchange.views import (
     UserId,
 )
 from src.core.domain.candles import Candles
-from src.core.domain.market import Lots, Ticks
+from src.core.domain.market import Bar, Lots, Ticks
 from src.core.domain.time import Millis
 from src.core.exceptions import BadCandles
 
@@ -83,6 +86,9 @@ __all__ = [
     "AssetView",
     "AvailableBalance",
     "BalanceSheet",
+    "BarMarket",
+    "BarPlayView",
+    "BarTerms",
     "CandlesView",
     "CircuitMode",
     "CircuitView",
@@ -108,6 +114,7 @@ __all__ = [
     "PairStatus",
     "PairView",
     "PayableView",
+    "Phase",
     "PositionSide",
     "PositionView",
     "Refused",
@@ -125,6 +132,9 @@ __all__ = [
     "UserId",
     "Valuation",
     "advance_markets",
+    "costs_in_rules",
+    "costs_in_switches",
+    "margin_fees",
 ]
 
 
@@ -343,6 +353,36 @@ class SimulatedExchange:
         """Let the pair's other traders quote anew and trade; users' orders that are passed or reached trade, too."""
         outside.step(self._state, self._market(pair), step)
         flow.settle_down(self._state)
+
+    def begin_bars(self, pair: str, terms: BarTerms) -> None:
+        """Put a pair in bar mode for good: candles, not the book, then say what trades (see `BarMarket`).
+
+        Raises
+        ------
+        ConfigError
+            If something has traded, or the period does not divide an hour.
+        """
+        bar_phases.begin(self._market(pair), terms)
+
+    def play_bar(self, pair: str, phase: Phase, bar: Bar) -> None:
+        """Do one phase of a bar of a pair in bar mode.
+
+        Raises
+        ------
+        ValueError
+            If the pair is not in bar mode.
+        """
+        market = self._market(pair)
+        if market.play is None:
+            raise ValueError(f"{pair} is not in bar mode")
+        bar_phases.play_phase(self._state, market, market.play, phase, bar)
+
+    def bar_play(self, pair: str) -> BarPlayView | None:
+        """Return how far a pair in bar mode has come; None for one that is not."""
+        play, last = self._market(pair).play, self._market(pair).tape.last
+        if play is None:
+            return None
+        return BarPlayView(play.terms, play.bar, play.phase, play.closed_at, None if last is None else Ticks(last))
 
     def balance_sheet(self) -> BalanceSheet:
         """Return who holds how much of every asset: what all hold is exactly what was paid in."""

@@ -60,7 +60,7 @@ def _follow_price(state: State) -> bool:
     for pair in state.touched:
         market = state.markets[pair]
         if (state.switches.breaker and breaker.check(state, market)) or (
-            market.waiting.count and fire_next(state, market)
+            market.waiting.count and market.play is None and fire_next(state, market)
         ):
             return True
     return False

@@ -233,7 +233,7 @@ def _check_flags(flags: Flags, order: Order) -> None:
 def _check_account(state: State, market: Market, user: User, order: Order) -> None:
     if order.position_side is not None:
         _check_margin_business(market, user, order)
-    if order.waiting and fires_at_once(state, market, order):
+    if order.waiting and market.play is None and fires_at_once(state, market, order):
         raise Refused(codes.FIRES_AT_ONCE)
     if order.type is not OrderType.MARKET and _open_orders(state, user, order) >= state.switches.open_order_cap:
         raise Refused(codes.TOO_MANY_ORDERS)
@@ -287,6 +287,8 @@ def _check_funds(state: State, market: Market, user: User, order: Order) -> None
 
 
 def _check_capacity(state: State, market: Market, user: User, order: Order, side: PositionSide) -> None:
+    if market.play is not None:
+        return  # in bar mode, as in a backtest, sizing alone keeps positions within the margin
     product = hold_price(order) * order.remaining
     if order.type is OrderType.MARKET:
         product = reach(state, market, order, sweep_limit(state, market, order.side)).product

@@ -1,6 +1,7 @@
 """The margin account's arithmetic: what backs positions, what they require, and what room is left."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from src.backtest.exchange.account import Position, User
 from src.backtest.exchange.kinds import PositionSide
@@ -10,8 +11,13 @@ from src.backtest.exchange.state import JPY, State
 from src.backtest.exchange.switches import RequirementBasis
 from src.backtest.exchange.views import AvailableBalance, MarginStatus
 from src.core.domain.market import PPM, Money
+from src.trading.ledger import share
 
 MONEY_PER_JPY = 10_000
+
+Marks = Mapping[str, int]
+"""Prices supposed for pairs, in ticks."""
+NO_MARKS: Final[Marks] = {}
 
 
 class Margin(NamedTuple):
@@ -53,19 +59,31 @@ def terms_of(market: Market) -> MarginTerms:
     return market.rules.margin
 
 
+def interest_of_a_day(market: Market, position: Position) -> int:
+    """Return what a position costs for each day that begins while it is open."""
+    terms = terms_of(market)
+    rate = terms.long_interest_ppm if position.sign > 0 else terms.short_interest_ppm
+    return share(Money(position.cost), rate)
+
+
 def ratio(user: User, market: Market) -> int:
     """Return the collateral a user's positions in a pair require, ppm of the notional."""
     terms = terms_of(market)
     return terms.company_ratio_ppm if user.company else terms.individual_ratio_ppm
 
 
-def collateral_value(state: State, user: User) -> int:
+def _price(state: State, market: Market, marks: Marks) -> int | None:
+    supposed = marks.get(market.rules.pair)
+    return state.mark(market) if supposed is None else supposed
+
+
+def collateral_value(state: State, user: User, marks: Marks = NO_MARKS) -> int:
     """Return cash and the haircut value of everything else, each asset cut to money units."""
     total = user.assets[JPY].onhand
     for market in state.markets.values():
         rules = market.rules
         units = user.assets[rules.base_asset].onhand
-        price = state.mark(market) if units else None
+        price = _price(state, market, marks) if units else None
         if price is not None:
             value = units * price * MONEY_PER_JPY * rules.collateral_ppm
             total += value // (PPM * 10 ** (rules.base_precision + rules.price_digits))
@@ -86,8 +104,8 @@ def _required(state: State, market: Market, user: User, position: Position, pric
     return -(-basis * ratio(user, market) // PPM)
 
 
-def margin_of(state: State, user: User) -> Margin:
-    """Return a user's margin now."""
+def margin_of(state: State, user: User, marks: Marks = NO_MARKS) -> Margin:
+    """Return a user's margin now, or as it would be if pairs were at the prices of `marks`."""
     result, cost = 0, user.payable
     product, required, ordered, orders_required = [0, 0], [0, 0], [0, 0], [0, 0]  # of longs and of shorts
     for pair, sides in user.positions.items():
@@ -95,7 +113,7 @@ def margin_of(state: State, user: User) -> Margin:
         for i, p in enumerate(sides.values()):
             if p.lots:
                 cost += p.fee + p.interest
-                price = state.mark(market)
+                price = _price(state, market, marks)
                 if price is not None:
                     result += _result(market, p, price)
                     product[i] += p.cost
@@ -103,7 +121,7 @@ def margin_of(state: State, user: User) -> Margin:
             if p.ordered:
                 ordered[i] += p.ordered
                 orders_required[i] += -(-p.ordered * ratio(user, market) // PPM)
-    return Margin(collateral_value(state, user), result, cost, *product, *required, *ordered, *orders_required)
+    return Margin(collateral_value(state, user, marks), result, cost, *product, *required, *ordered, *orders_required)
 
 
 def capacity(state: State, user: User, market: Market, side: PositionSide, margin: Margin | None = None) -> int:

@@ -3,6 +3,7 @@
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
+from src.backtest.exchange.bar_play import BarPlay
 from src.backtest.exchange.book import Book
 from src.backtest.exchange.kinds import CircuitMode, FeeType, OrderType, PairStatus
 from src.backtest.exchange.order import Order
@@ -82,6 +83,7 @@ class Market:
     quotes: dict[Side, dict[int, list[Order]]] = field(default_factory=lambda: {Side.BUY: {}, Side.SELL: {}})
     history: Candles = field(default_factory=Candles.empty)
     history_period: int = 0
+    play: BarPlay | None = None  # bar mode; None: the book decides
     multiplier: int = 1  # money units of one tick times one lot …
     divisor: int = 1  # … divided by this
     units_per_lot: int = 1  # of the base asset's balance

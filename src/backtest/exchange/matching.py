@@ -1,5 +1,6 @@
 """What becomes of an order that may trade now."""
 
+from src.backtest.exchange.bar_fills import execute_in_bar, taker_price
 from src.backtest.exchange.book import Walk
 from src.backtest.exchange.holds import end, touch_book, withdraw
 from src.backtest.exchange.kinds import PRICED_TYPES, OrderStatus, OrderType
@@ -12,7 +13,9 @@ from src.core.domain.market import PPM, Side
 
 def execute(state: State, market: Market, order: Order) -> None:
     """Match an order that is not in the book; then it rests, has ended, or is rejected."""
-    if order.type in PRICED_TYPES:
+    if market.play is not None:
+        execute_in_bar(state, market, market.play, order)
+    elif order.type in PRICED_TYPES:
         _execute_limit(state, market, order)
     elif order.type is OrderType.LOSSCUT:
         match(state, market, order, None)
@@ -75,6 +78,9 @@ def sweep_limit(state: State, market: Market, side: Side) -> int | None:
 
 
 def reach(state: State, market: Market, order: Order, limit: int | None) -> Walk:
-    """Return what an order could trade at once."""
+    """Return what an order could trade at once; in bar mode, where that is not known yet, at the last price."""
+    if market.play is not None:
+        price = taker_price(market.play, order.side) or market.tape.last or 0
+        return Walk(order.remaining, order.remaining * price, price)
     without = None if state.switches.self_trade else int(order.user)
     return market.book.against(order.side).walk(order.remaining, limit, without)

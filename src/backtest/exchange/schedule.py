@@ -7,14 +7,12 @@ from src.backtest.exchange.breaker import Change, change_mode
 from src.backtest.exchange.flow import settle_down
 from src.backtest.exchange.holds import withdraw
 from src.backtest.exchange.kinds import CircuitMode, EventKind
-from src.backtest.exchange.margin import terms_of
+from src.backtest.exchange.margin import interest_of_a_day
 from src.backtest.exchange.state import State
 from src.backtest.exchange.supervision import forget_settled, look_at, start_losscut
 from src.backtest.exchange.views import PairView
-from src.core.domain.market import Money
 from src.core.domain.time import DAY, HOUR, JST_OFFSET, Millis
 from src.core.domain.time import jst_day as day_of
-from src.trading.ledger import share
 
 KEPT: Final = 90 * DAY  # ended orders can be read for about three months
 WEEK: Final = 7 * DAY
@@ -83,9 +81,7 @@ def _roll_over(state: State) -> None:
     """Charge a day of interest on every open position."""
     for user in state.users.values():
         for position in user.held():
-            terms = terms_of(state.markets[position.pair])
-            rate = terms.long_interest_ppm if position.sign > 0 else terms.short_interest_ppm
-            position.interest += share(Money(position.cost), rate)
+            position.interest += interest_of_a_day(state.markets[position.pair], position)
             state.position_moved(position, user.id)
     forget_settled(state)
     state.rollover_at = next_hour(state.now, state.switches.interest_hour)

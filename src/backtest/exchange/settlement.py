@@ -55,6 +55,24 @@ def trade(state: State, market: Market, taker: Order, maker: Order, lots: int, p
     # a spot side pays first: should both be one user's, its cash must not have gone into a margin loss before
     for order in (taker, maker) if taker.position_side is None else (maker, taker):
         _fill(state, market, order, id_, price, lots, cost, maker=order is maker)
+    _settle_unbacked(state)
+
+
+def trade_unseen(state: State, market: Market, order: Order, price: int, *, maker: bool) -> None:
+    """Let all of an order that is not in the book trade with the others outside; the public is told nothing.
+
+    For bar mode, where a candle has already said what was traded publicly.
+    """
+    lots = order.remaining
+    cost = market.money(price * lots)
+    market.tape.last_id += 1  # ids of trades stay unique inside the pair
+    order.remaining = 0
+    _fill(state, market, order, market.tape.last_id, price, lots, cost, maker=maker)
+    _move_outside(state, market, Side(-order.side), lots, cost)
+    _settle_unbacked(state)
+
+
+def _settle_unbacked(state: State) -> None:
     for user in list(state.unbacked):
         _drop_unbacked(state, state.users[user])
     state.unbacked.clear()

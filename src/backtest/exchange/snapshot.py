@@ -34,7 +34,7 @@ from src.core.domain.candles import Candles
 from src.core.domain.market import Side
 from src.core.exceptions import StoreDamaged
 
-VERSION: Final = 1
+VERSION: Final = 2
 PAYLOADS: Final[dict[EventKind, Any]] = {
     EventKind.ORDER_NEW: OrderView,
     EventKind.ORDER: OrderView,

@@ -78,6 +78,11 @@ class State:
             raise ValueError(f"order {order.id} is a spot order")
         return self.users[order.user].positions[order.pair][order.position_side]
 
+    @property
+    def by_bars(self) -> bool:
+        """Whether bars, not prices as they come, decide on forced closes."""
+        return any(market.play is not None for market in self.markets.values())
+
     def mark(self, market: Market) -> int | None:
         """Return the price that positions and collateral are valued at; None before the first trade."""
         if self.switches.valuation == Valuation.MID:

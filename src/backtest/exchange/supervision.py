@@ -56,12 +56,13 @@ def look_at(state: State, user: User, *, calling: bool = False) -> None:
     if user.payable:
         _pay_debt(state, user)
     m = margin_of(state, user)
-    if held and m.balance * PPM < state.switches.losscut_ppm * m.required:
+    judged = bool(held) and not state.by_bars  # a bar is judged as a whole, by `bar_phases`, and makes no calls
+    if judged and m.balance * PPM < state.switches.losscut_ppm * m.required:
         start_losscut(state, user)
         return
     if user.payable:
         _enter(state, user, MarginState.DEBT, _notice(state, DEBT, user.payable))
-    elif held and m.balance < m.required:
+    elif judged and m.balance < m.required:
         if user.state is not MarginState.CALL and (calling or state.switches.call_hour < 0):
             due = Millis(state.now + state.switches.call_grace)
             _enter(state, user, MarginState.CALL, _notice(state, CALL, m.required - m.balance, due))
@@ -150,7 +151,7 @@ def step_losscut(state: State, user: User) -> None:
         state.tell_order(order)
     for position in user.held():
         market = state.markets[position.pair]
-        if market.continuous and market.book.against(position.closing):
+        if market.continuous and (market.play is not None or market.book.against(position.closing)):
             _force_close(state, user, position)
     if user.held():
         user.losscut_at = NEXT_TRADE

@@ -35,12 +35,13 @@ def fire_next(state: State, market: Market) -> bool:
         price = reference(state, market, side)
         id_ = None if price is None else market.waiting.fired(side, price)
         if id_ is not None:
-            _fire(state, market, state.orders[id_])
+            fire(state, market, state.orders[id_])
             return True
     return False
 
 
-def _fire(state: State, market: Market, order: Order) -> None:
+def fire(state: State, market: Market, order: Order) -> None:
+    """Let a waiting order become what it waited to be."""
     market.waiting.remove(order)
     order.triggered_at = state.now
     order.cancel_at = None
