@@ -25,6 +25,7 @@ from typing import Any, Final, NewType
 
 import llvmlite
 import numba
+import numpy as np
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numba.core.imputils import lower_cast
 
@@ -99,8 +100,7 @@ class _Workshop:
     def entrance(self, function: Callable[..., Any], keep: bool) -> Twin:
         """Return the twin that Python calls; while it runs, other threads run too."""
         rebuilt = _rebuilt(function, self._world(_plain(function)))
-        made: Twin = numba.njit(rebuilt, cache=keep, error_model="python", nogil=True)
-        return made
+        return _Entrance(numba.njit(rebuilt, cache=keep, error_model="python", nogil=True))
 
     def twin(self, function: object) -> Twin:
         if function not in self._made:
@@ -126,6 +126,41 @@ class _Workshop:
         for method in reversed(methods[:-1]):
             chain = self._jit(link, {"method": self.twin(method), "rest": chain})
         return chain
+
+
+class _Entrance:
+    """The way from Python into a twin: numba finds out its types once, and again when anything of another kind comes.
+
+    numba does so at every call, which for a world of nested tuples takes a quarter of a member of a sweep. The kinds
+    of all numbers, arrays and tuples are compared here too, for compiled code believes what it is told.
+    """
+
+    def __init__(self, dispatcher: Any) -> None:
+        self._dispatcher = dispatcher
+        self._known: dict[object, Twin] = {}
+
+    def __call__(self, *given: Any) -> Any:
+        """Call the code compiled for arguments of these kinds, which is compiled first if need be."""
+        kinds = _kind(given)
+        entry = self._known.get(kinds)
+        if entry is not None:
+            return entry(*given)
+        made = self._dispatcher(*given)
+        signature = tuple(numba.typeof(one) for one in given)  # type: ignore[no-untyped-call]
+        code = self._dispatcher.overloads.get(signature)
+        if code is not None:
+            self._known[kinds] = code.entry_point
+        return made
+
+
+def _kind(value: Any) -> object:
+    """Return everything about a value that numba's type of it depends on."""
+    if isinstance(value, tuple):
+        return (type(value), *map(_kind, value))
+    if isinstance(value, np.ndarray):
+        flags = value.flags
+        return value.dtype, value.ndim, flags.c_contiguous, flags.f_contiguous, flags.writeable, flags.aligned
+    return type(value)  # a whole number that does not fit is refused by compiled code itself
 
 
 def _plain(function: Callable[..., Any]) -> types.FunctionType:

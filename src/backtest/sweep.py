@@ -21,7 +21,7 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from src.backtest.fold import MarketParams, Tape, empty_output
+from src.backtest.fold import MarketParams, Tape, brief_output
 from src.backtest.parameter_space import Axis, SettingsOfSets, Value, read_axes, value_in, value_sets
 from src.backtest.playback import Player, Progress, compiled_player, interpreted_player, is_compiled, silent
 from src.backtest.preparation import (
@@ -308,7 +308,7 @@ class _Station:
             else interpreted_player(tape)
         )
         self.compiled = self._player.compiled
-        self._output = empty_output(len(tape.closed_at), strategies)
+        self._output = brief_output(len(tape.closed_at), strategies)
         self._ends = day_ends(tape.closed_at)
         self._unit = job.unit
         self._alone = threading.Lock()  # a cluster's process may work in several threads

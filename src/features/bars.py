@@ -1,7 +1,8 @@
 """Closed bars as columns of integers, and the one place where they become floats."""
 
 from decimal import Decimal
-from typing import Final, Generic, NamedTuple, Self, TypeVar
+from functools import cached_property
+from typing import Final, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 S = TypeVar("S", float, FloatArray)
 """A series: one number per bar (live) or one array over all bars (batch)."""
+S_co = TypeVar("S_co", float, FloatArray, covariant=True)
 
 PARTS: Final = BAR_4H // BAR_15M
 _EXACT: Final = 2**53  # whole numbers above this have no float of their own
@@ -41,14 +43,87 @@ class BarColumns(NamedTuple):
         return BarColumns(*(column[first:end] for column in self))
 
 
-class Ohlcv(NamedTuple, Generic[S]):
+class Ohlcv(Protocol[S_co]):
     """What a view's formulas see of a bar: prices in JPY, volume in BTC."""
 
-    open: S
-    high: S
-    low: S
-    close: S
-    volume: S
+    @property
+    def open(self) -> S_co:
+        """The first price."""
+        ...
+
+    @property
+    def high(self) -> S_co:
+        """The highest."""
+        ...
+
+    @property
+    def low(self) -> S_co:
+        """The lowest."""
+        ...
+
+    @property
+    def close(self) -> S_co:
+        """The last."""
+        ...
+
+    @property
+    def volume(self) -> S_co:
+        """What was traded."""
+        ...
+
+
+class BarInputs(NamedTuple):
+    """One bar in JPY and BTC."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class ArrayInputs:
+    """Bars in JPY and BTC, in the same bits; each column is converted when it is first asked for."""
+
+    def __init__(self, bars: "BarColumns", settings: "FeatureSettings") -> None:
+        self._bars = bars
+        self._settings = settings
+        self.finite: dict[int, FloatArray] = {}
+        """What was converted so far, by identity: whole numbers below 2^53 are finite."""
+
+    @cached_property
+    def open(self) -> FloatArray:
+        """Opens, JPY."""
+        return self._price(self._bars.open)
+
+    @cached_property
+    def high(self) -> FloatArray:
+        """Highs, JPY."""
+        return self._price(self._bars.high)
+
+    @cached_property
+    def low(self) -> FloatArray:
+        """Lows, JPY."""
+        return self._price(self._bars.low)
+
+    @cached_property
+    def close(self) -> FloatArray:
+        """Closes, JPY."""
+        return self._price(self._bars.close)
+
+    @cached_property
+    def volume(self) -> FloatArray:
+        """Volumes, BTC."""
+        return self._kept(self._bars.volume / self._settings.lots_per_unit)
+
+    def _price(self, ticks: IntArray) -> FloatArray:
+        tick = self._settings.tick_size
+        price = ticks.astype(np.float64)
+        return self._kept(price if tick == 1.0 else price * tick)
+
+    def _kept(self, column: FloatArray) -> FloatArray:
+        self.finite[id(column)] = column
+        return column
 
 
 class FeatureSettings(NamedTuple):
@@ -123,20 +198,10 @@ def check_bar(bar: Bar, previous: Millis | None) -> None:
         raise _refusal(bar, previous)
 
 
-def array_inputs(bars: BarColumns, settings: FeatureSettings) -> Ohlcv[FloatArray]:
-    """Return the columns in JPY and BTC."""
+def scalar_inputs(bar: Bar, settings: FeatureSettings) -> BarInputs:
+    """Return one bar in JPY and BTC, in the same bits as `ArrayInputs`."""
     tick = settings.tick_size
-    open_, high, low, close = (column.astype(np.float64) for column in bars[1:5])
-    volume = bars.volume.astype(np.float64) / settings.lots_per_unit
-    if tick == 1.0:
-        return Ohlcv(open_, high, low, close, volume)
-    return Ohlcv(open_ * tick, high * tick, low * tick, close * tick, volume)
-
-
-def scalar_inputs(bar: Bar, settings: FeatureSettings) -> Ohlcv[float]:
-    """Return one bar in JPY and BTC, in the same bits as `array_inputs`."""
-    tick = settings.tick_size
-    return Ohlcv(
+    return BarInputs(
         float(bar.open) * tick,
         float(bar.high) * tick,
         float(bar.low) * tick,

@@ -7,7 +7,8 @@ Beyond TA-Lib only + - * / and comparisons are used: numpy and Python agree on t
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from inspect import unwrap
 from math import inf, isfinite, nan
 from typing import Final, Generic, NamedTuple, Protocol
 
@@ -54,20 +55,23 @@ class Before:
 
 def before(x: FloatArray) -> FloatArray:
     """Return `x` one bar later; the first is NaN."""
-    return np.concatenate(([nan], x))[: x.size]
+    out = np.full(x.size, nan)
+    out[1:] = x[:-1]
+    return out
 
 
-SMA: Final = Kernel("SMA", talib.SMA, stream.SMA)
-EMA: Final = Kernel("EMA", talib.EMA, stream.EMA)
-RSI: Final = Kernel("RSI", talib.RSI, stream.RSI)
-ATR: Final = Kernel("ATR", talib.ATR, stream.ATR)
-ROCP: Final = Kernel("ROCP", talib.ROCP, stream.ROCP)
-STDDEV: Final = Kernel("STDDEV", talib.STDDEV, stream.STDDEV)
-MAX: Final = Kernel("MAX", talib.MAX, stream.MAX)
-MIN: Final = Kernel("MIN", talib.MIN, stream.MIN)
-AROONOSC: Final = Kernel("AROONOSC", talib.AROONOSC, stream.AROONOSC)
-MACD: Final = Kernel("MACD", talib.MACD, stream.MACD, outputs=3)
-BBANDS: Final = Kernel("BBANDS", talib.BBANDS, stream.BBANDS, outputs=3)
+# Unwrapped: what TA-Lib puts around its functions asks of every call whether its inputs are data frames.
+SMA: Final = Kernel("SMA", unwrap(talib.SMA), stream.SMA)
+EMA: Final = Kernel("EMA", unwrap(talib.EMA), stream.EMA)
+RSI: Final = Kernel("RSI", unwrap(talib.RSI), stream.RSI)
+ATR: Final = Kernel("ATR", unwrap(talib.ATR), stream.ATR)
+ROCP: Final = Kernel("ROCP", unwrap(talib.ROCP), stream.ROCP)
+STDDEV: Final = Kernel("STDDEV", unwrap(talib.STDDEV), stream.STDDEV)
+MAX: Final = Kernel("MAX", unwrap(talib.MAX), stream.MAX)
+MIN: Final = Kernel("MIN", unwrap(talib.MIN), stream.MIN)
+AROONOSC: Final = Kernel("AROONOSC", unwrap(talib.AROONOSC), stream.AROONOSC)
+MACD: Final = Kernel("MACD", unwrap(talib.MACD), stream.MACD, outputs=3)
+BBANDS: Final = Kernel("BBANDS", unwrap(talib.BBANDS), stream.BBANDS, outputs=3)
 RCI: Final = Kernel("RCI", rank_correlation, RankCorrelation)
 BEFORE: Final = Kernel("BEFORE", before, Before)
 
@@ -175,11 +179,12 @@ class ArrayEngine(Engine[FloatArray]):
     Parameters
     ----------
     finite
-        Arrays in one piece each that are known to hold finite numbers alone: nobody looks at them again.
+        Arrays in one piece each, by identity, that are known to hold finite numbers alone: nobody looks at them
+        again. It may still grow.
     """
 
-    def __init__(self, finite: Iterable[FloatArray] = ()) -> None:
-        self._sound: dict[int, FloatArray] = {id(x): x for x in finite}  # by identity, for most calls share them
+    def __init__(self, finite: dict[int, FloatArray] | None = None) -> None:
+        self._sound = {} if finite is None else finite  # most calls share their inputs
 
     def run(self, kernel: Kernel, inputs: tuple[FloatArray, ...], options: tuple[float, ...]) -> tuple[FloatArray, ...]:
         """Return the outputs over the block, NaN until defined."""
@@ -189,11 +194,9 @@ class ArrayEngine(Engine[FloatArray]):
         if not first and known[0].size:
             self._sound.update((id(x), x) for x in inputs if x.flags.c_contiguous)
             return _batch(kernel, known, options)
-        outputs = tuple(np.full(inputs[0].size, nan) for _ in range(kernel.outputs))
-        if known[0].size:
-            for out, values in zip(outputs, _batch(kernel, known, options), strict=True):
-                out[first:] = values
-        return outputs
+        if not known[0].size:
+            return tuple(np.full(inputs[0].size, nan) for _ in range(kernel.outputs))
+        return tuple(_behind(first, values) for values in _batch(kernel, known, options))
 
     def ratio(self, a: FloatArray, b: FloatArray) -> FloatArray:
         """Return a / b bar by bar, NaN where b is not above 0 and finite."""
@@ -203,7 +206,8 @@ class ArrayEngine(Engine[FloatArray]):
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinity is found out as not finite
             if not usable[first:].all():
                 return np.where(usable, a / b, nan)
-            out = np.full(b.size, nan)
+            out = np.empty(b.size)
+            out[:first] = nan
             np.divide(a[first:], b[first:], out=out[first:])
             return out
 
@@ -326,23 +330,35 @@ def _batch(kernel: Kernel, known: tuple[FloatArray, ...], options: tuple[float, 
     return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
+def _behind(unknown: int, values: FloatArray) -> FloatArray:
+    out = np.empty(unknown + values.size)
+    out[:unknown] = nan
+    out[unknown:] = values
+    return out
+
+
 def _known(kernel: Kernel, inputs: tuple[FloatArray, ...]) -> tuple[tuple[FloatArray, ...], int]:
     """Return the inputs without the bars before all are known, and the number of those bars."""
-    if all(_is_finite(x) for x in inputs):
-        return tuple(np.ascontiguousarray(x) for x in inputs), 0
+    leading = [_leading_unknown(x) for x in inputs]
+    if min(leading) >= 0:
+        first = max(leading)
+        return tuple(np.ascontiguousarray(x[first:]) for x in inputs), first
     finite = np.isfinite(inputs[0])
     for x in inputs[1:]:
-        finite = finite & np.isfinite(x)
-    first = int(np.argmax(finite)) if finite.any() else finite.size
-    if not finite[first:].all():
+        finite &= np.isfinite(x)
+    first = int(finite.argmax()) if finite.any() else finite.size
+    if np.count_nonzero(finite) != finite.size - first:
         raise _not_finite(kernel)
     return tuple(np.ascontiguousarray(x[first:]) for x in inputs), first
 
 
-def _is_finite(x: FloatArray) -> bool:
-    """Return whether every value is finite, when one sum can tell; False may also mean that it overflowed."""
+def _leading_unknown(x: FloatArray) -> int:
+    """Return after how many NaN every value is finite; -1 if sums cannot tell: all are NaN, or a sum overflowed."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return isfinite(np.add.reduce(x))  # not dot: it may start threads
+        if isfinite(np.add.reduce(x)):  # not dot: it may start threads
+            return 0
+        first = int(np.isnan(x).argmin())
+        return first if first and isfinite(np.add.reduce(x[first:])) else -1
 
 
 def _not_finite(kernel: Kernel) -> DataError:

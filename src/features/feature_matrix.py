@@ -8,11 +8,11 @@ import numpy as np
 from src.core.domain.time import BAR_4H, BAR_15M, Millis
 from src.features.anchors import SPAN_4H, SPAN_15M, Block, anchor, is_warm, month_blocks
 from src.features.bars import (
+    ArrayInputs,
     BarColumns,
     FeatureSettings,
     FloatArray,
     IntArray,
-    array_inputs,
     check_columns,
     check_settings,
 )
@@ -157,15 +157,15 @@ def _fill_own(
 ) -> None:
     """Write one month's columns of the 15-minute view."""
     start = _first_opened(bars, BAR_15M, anchor(block.month, SPAN_15M))
-    inputs = array_inputs(bars.between(start, block.end), settings)
-    for line, column in zip(target, columns.own(ArrayEngine(inputs), inputs), strict=False):
+    inputs = ArrayInputs(bars.between(start, block.end), settings)
+    for line, column in zip(target, columns.own(ArrayEngine(inputs.finite), inputs), strict=False):
         line[:] = column[block.first - start :]
 
 
 def _fill_slow(
     target: FloatArray, bars: BarColumns, view: BarColumns, block: Block, settings: FeatureSettings, columns: ColumnSet
-) -> BoolArray:
-    """Write one month's columns of the 4-hour view; return on which bars its newest bar is missing.
+) -> BoolArray | None:
+    """Write one month's columns of the 4-hour view; return on which bars its newest bar is missing, None: on none.
 
     A 4-hour bar is joined to the 15-minute bars that close at its end or later, until the next one's end.
     """
@@ -173,13 +173,16 @@ def _fill_slow(
     oldest = _first_opened(view, BAR_4H, anchor(block.month, SPAN_4H))
     newest = int(np.searchsorted(view.closed_at, closed_at[-1], side="right"))
     folded = view.between(oldest, newest)
-    inputs = array_inputs(folded, settings)
+    inputs = ArrayInputs(folded, settings)
     begun = int(np.searchsorted(folded.closed_at, closed_at[0], side="right"))  # bars that ended before the month
     starts = np.searchsorted(closed_at, folded.closed_at[begun:], side="left")
-    lengths = np.diff(starts, prepend=0, append=closed_at.size)
-    for line, column in zip(target, columns.slow(ArrayEngine(inputs), inputs), strict=True):
+    edges = np.concatenate(([0], starts, [closed_at.size]))
+    lengths = edges[1:] - edges[:-1]
+    for line, column in zip(target, columns.slow(ArrayEngine(inputs.finite), inputs), strict=True):
         line[:] = np.repeat(column[begun - 1 :] if begun else np.append(np.nan, column), lengths)
     ends = folded.closed_at[begun - 1 :] if begun else np.append(np.int64(NO_VIEW), folded.closed_at)
+    if begun and (closed_at[edges[1:] - 1] - ends < settings.max_view_age).all():  # the last bar of each is the oldest
+        return None
     joined = np.repeat(ends, lengths)
     stale: BoolArray = (closed_at - joined >= settings.max_view_age) | (joined == NO_VIEW)
     return stale

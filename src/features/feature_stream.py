@@ -9,9 +9,9 @@ from src.core.domain.market import Bar
 from src.core.domain.time import BAR_15M, Millis, month_start
 from src.features.anchors import SPAN_4H, SPAN_15M, anchor, is_warm
 from src.features.bars import (
+    ArrayInputs,
     BarColumns,
     FeatureSettings,
-    array_inputs,
     check_bar,
     check_columns,
     check_settings,
@@ -135,7 +135,7 @@ class LiveView:
 
     def __init__(self, formulas: Formulas, bars: BarColumns, settings: FeatureSettings) -> None:
         recording = Recording()
-        columns = formulas(recording, array_inputs(bars, settings))
+        columns = formulas(recording, ArrayInputs(bars, settings))
         self._formulas = formulas
         self._settings = settings
         self._replay = Replay(recording.nodes)

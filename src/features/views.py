@@ -29,11 +29,12 @@ def four_hour_bars(bars: BarColumns, min_parts: int) -> BarColumns:
     """
     if bars.closed_at.size == 0:
         return bars
-    end = bucket_ends(bars.closed_at)
-    first = np.flatnonzero(np.diff(end, prepend=end[0] - BAR_4H))
-    after = np.append(first[1:], end.size)
+    bucket = -bars.closed_at
+    bucket //= BAR_4H  # counted backwards, so that a bar on the edge belongs to the bucket that ends there
+    first = np.concatenate(([0], np.flatnonzero(bucket[1:] != bucket[:-1]) + 1))
+    after = np.append(first[1:], bucket.size)
     built = BarColumns(
-        end[first],
+        bucket[first] * -BAR_4H,
         bars.open[first],
         np.maximum.reduceat(bars.high, first),
         np.minimum.reduceat(bars.low, first),

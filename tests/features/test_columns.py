@@ -3,7 +3,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from src.features.bars import BarColumns, FeatureSettings, array_inputs
+from src.features.bars import ArrayInputs, BarColumns, FeatureSettings
 from src.features.columns import ALL_COLUMNS
 from src.features.engine import ArrayEngine
 from src.features.row import COLUMNS, MANAGED_FEATURES, STRATEGY_INPUTS
@@ -15,11 +15,11 @@ SLOW = (*MANAGED_FEATURES, *STRATEGY_INPUTS[5:])
 
 
 def columns(bars: BarColumns) -> dict[str, np.ndarray]:
-    return dict(zip(OWN, ALL_COLUMNS.own(ArrayEngine(), array_inputs(bars, SETTINGS)), strict=True))
+    return dict(zip(OWN, ALL_COLUMNS.own(ArrayEngine(), ArrayInputs(bars, SETTINGS)), strict=True))
 
 
 def slow_columns(bars: BarColumns) -> dict[str, np.ndarray]:
-    return dict(zip(SLOW, ALL_COLUMNS.slow(ArrayEngine(), array_inputs(bars, SETTINGS)), strict=True))
+    return dict(zip(SLOW, ALL_COLUMNS.slow(ArrayEngine(), ArrayInputs(bars, SETTINGS)), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +173,6 @@ def test_the_columns_of_both_views_come_out_in_the_order_of_a_row():
 
 
 def test_prices_and_sizes_are_converted_by_the_pairs_grids(bars):
-    coarse = ALL_COLUMNS.own(ArrayEngine(), array_inputs(bars, FeatureSettings(tick_size=0.5, lots_per_unit=1_000.0)))
+    coarse = ALL_COLUMNS.own(ArrayEngine(), ArrayInputs(bars, FeatureSettings(tick_size=0.5, lots_per_unit=1_000.0)))
     assert coarse[3].tolist() == (bars.close * 0.5).tolist()
     assert coarse[4].tolist() == (bars.volume / 1_000).tolist()

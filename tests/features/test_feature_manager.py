@@ -16,7 +16,7 @@ from src.core.config.feature_manager import (
     write_feature_order,
 )
 from src.core.exceptions import ConfigError
-from src.features.bars import FeatureSettings, array_inputs
+from src.features.bars import ArrayInputs, FeatureSettings
 from src.features.columns import column_set
 from src.features.engine import ArrayEngine
 from src.features.row import COLUMNS, MANAGED_FEATURES
@@ -36,7 +36,7 @@ def test_the_contract_names_the_managed_features_in_order():
 
 
 def test_the_stated_warmups_are_the_bars_a_fold_needs():
-    columns = column_set(MANAGED_FEATURES).own(ArrayEngine(), array_inputs(random_bars(200, seed=1), FeatureSettings()))
+    columns = column_set(MANAGED_FEATURES).own(ArrayEngine(), ArrayInputs(random_bars(200, seed=1), FeatureSettings()))
     assert [int(np.argmax(np.isfinite(column))) for column in columns] == [feature.warmup for feature in FEATURES]
 
 

@@ -117,3 +117,35 @@ def name_of(root: Path) -> str:
     program = "from src.backtest.compiled import cache_name; print(cache_name())"
     ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     return ran.stdout.strip()
+
+
+def doubled(pair: tuple[object, object], column: object) -> object:
+    return (pair[0] * 2, pair[1] * 2, column[0] * 2)  # type: ignore[index, operator]
+
+
+class Pair(NamedTuple):
+    one: object
+    other: object
+
+
+def test_compiled_code_is_never_given_a_kind_it_was_not_made_for():
+    twin = compiled(doubled, (Formatted,), None)
+    column = np.arange(1, 7)
+    given = [
+        (Pair(1, 2.5), column),
+        (Pair(1, 2), column),
+        (Pair(1.5, 2), column),
+        (Pair(True, 2.5), column),
+        (Pair(Side.SELL, 2.5), column),
+        ((1, 2.5), column),
+        (Pair(1, 2.5), column.astype(np.float64) / 4),
+        (Pair(1, 2.5), column[::2]),
+        (Pair(1, 2.5), column.astype(np.int8)),
+    ]
+    for _ in range(3):
+        for pair, numbers in given:
+            got = twin(pair, numbers)
+            assert got == doubled(pair, numbers)
+            assert [type(x) for x in got[:2]] == [type(x * 2) for x in pair]
+    with pytest.raises(OverflowError):
+        twin(Pair(2**64, 2.5), column)
