@@ -147,7 +147,7 @@ class _Entrance:
             return entry(*given)
         made = self._dispatcher(*given)
         signature = tuple(numba.typeof(one) for one in given)  # type: ignore[no-untyped-call]
-        code = self._dispatcher.overloads.get(signature)
+        code = getattr(self._dispatcher, "overloads", {}).get(signature)  # NUMBA_DISABLE_JIT leaves a plain function
         if code is not None:
             self._known[kinds] = code.entry_point
         return made
