@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from src.core.domain.account import Account
+from src.core.domain.events import ExchangeEvent, FillSeen, ModeSeen, OrderSeen, PositionSeen, StreamUp
 from src.core.domain.exchange import (
     LIVING,
     POSITION_OF,
@@ -70,6 +71,7 @@ from src.trading.reconcile import (
 )
 from src.trading.risk import Verdict, approve
 
+POSITION_UPDATE: Final = "margin_position_update"
 FIRES_AT_ONCE: Final = 60018
 EXCEEDS_POSITION: Final = 50062
 SUSPENDED: Final = frozenset({70004, 70013, 70018})  # cancels and protective orders are tried until they work
@@ -227,6 +229,25 @@ class Executor:
         if self.book.entry.open:
             self.book = self.book._replace(entry=self.book.entry._replace(expires_at=self._clock.now()))
         await self.settle()
+
+    def is_news(self, event: ExchangeEvent) -> bool:
+        """Return whether a stream says something that the last reading did not show."""
+        if isinstance(event, FillSeen):
+            return event.fill.trade_id > self.book.last_trade
+        if isinstance(event, OrderSeen):
+            return self._is_new_order(event.order)
+        if isinstance(event, ModeSeen):
+            self._pair = None
+        if isinstance(event, PositionSeen):  # each fill brings one of these; a notice comes alone
+            return event.text != POSITION_UPDATE or not self.is_whole()
+        return isinstance(event, ModeSeen | StreamUp)
+
+    def _is_new_order(self, order: OrderReport) -> bool:
+        known = self.book.find(order.order_id)
+        if known is None:
+            return self.book.pending is not None or (order.status in LIVING and order.order_id > self.book.last_order)
+        shown = () if self.facts is None else self.facts.active
+        return order not in shown
 
     def on_order(self, order: OrderReport) -> None:
         """Remember an order that the stream spoke of."""

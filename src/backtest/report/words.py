@@ -32,6 +32,11 @@ EXIT_WORDS: Final[dict[str, Text]] = {
     ExitReason.HALT.name: Text("停止", "halt"),
     ExitReason.LOSSCUT.name: Text("ロスカット", "forced close"),
     ExitReason.END_OF_DATA.name: Text("期間終了", "end of data"),
+    ExitReason.FOREIGN.name: Text("他者による決済", "closed by somebody else"),
+    ExitReason.DUST.name: Text("端数の整理", "too small to protect"),
+    ExitReason.NAKED.name: Text("保護できず決済", "could not be protected"),
+    ExitReason.MARGIN_CALL.name: Text("追証", "margin call"),
+    ExitReason.COMMAND.name: Text("人の指示", "a person's command"),
 }
 
 SIDE_WORDS: Final = {1: Text("買い", "long"), -1: Text("売り", "short")}

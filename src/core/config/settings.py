@@ -134,12 +134,22 @@ class CostSettings(Section):
 
 
 class ExecutionSettings(Section):
-    """How an entry is sent."""
+    """How entries are sent and positions watched."""
 
-    entry: Literal["market", "limit"]
+    entry: Literal["market", "limit", "maker", "maker_then_taker"]
     entry_wait_minutes: Annotated[
         int, Field(ge=15, le=1_440, description="one bar is the least a resting order can wait")
     ]
+    quotes: Annotated[int, Field(ge=1, le=50)]
+    quote_seconds: Annotated[int, Field(ge=1, le=600)]
+    max_naked_seconds: Annotated[
+        int, Field(ge=2, le=60, description="a stop needs a second or two; without one a position may not stay")
+    ]
+    stale_seconds: Annotated[int, Field(ge=5, le=900, description="a bar is over after 900 seconds")]
+    settle_seconds: Annotated[
+        int, Field(ge=1, le=60, description="bitbank's position ledger may lag its trades by some seconds")
+    ]
+    watch_seconds: Annotated[int, Field(ge=1, le=900)]
 
 
 class BacktestSettings(Section):

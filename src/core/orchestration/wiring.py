@@ -12,7 +12,7 @@ from src.core.config import Settings
 from src.core.config.units import BPS_FRACTION, MULTIPLE, PPM_FRACTION, in_parts
 from src.core.domain.market import INSTRUMENTS, PPM, SAFE, Instrument
 from src.core.domain.orders import EntryKind
-from src.core.domain.time import HOUR, MINUTE
+from src.core.domain.time import HOUR, MINUTE, SECOND
 from src.core.exceptions import ConfigError
 from src.core.protocols import Clock
 from src.data.bitbank_client import PUBLIC_URL, BitbankClient
@@ -23,11 +23,20 @@ from src.strategies.base.strategy_manager import VoteParams
 from src.trading.anomaly_detector import GateParams
 from src.trading.decision import ExitParams, Params
 from src.trading.drawdown_manager import RiskParams
+from src.trading.executor import ExecutorParams
 from src.trading.fee_schedule import FEE_SCHEDULE
+from src.trading.intents import Patience
 from src.trading.ledger import BPS, CostParams
 from src.trading.position_sizing import MAX_EQUITY, MAX_LOTS, MAX_PRICE, SizeParams
+from src.trading.reconcile import Limits
 from src.trading.risk import ModelParams
 
+_IN_BAR_MODE: Final = {  # a bar does not tell where the touch was: a quote is taken for one at the close, or as a taker
+    EntryKind.MARKET: EntryKind.MARKET,
+    EntryKind.LIMIT: EntryKind.LIMIT,
+    EntryKind.MAKER: EntryKind.LIMIT,
+    EntryKind.MAKER_THEN_TAKER: EntryKind.MARKET,
+}
 _LONGEST_DAYS: Final = 36_500  # for which one position may owe interest
 
 
@@ -68,8 +77,23 @@ def market_params(settings: Settings) -> MarketParams:
     return MarketParams(
         spread_ppm=in_parts(settings.backtest.spread, PPM_FRACTION),
         latency_ms=settings.backtest.latency_ms,
-        entry=int(EntryKind[settings.execution.entry.upper()]),
+        entry=int(_IN_BAR_MODE[EntryKind[settings.execution.entry.upper()]]),
         wait_ms=settings.execution.entry_wait_minutes * MINUTE,
+    )
+
+
+def executor_params(settings: Settings) -> ExecutorParams:
+    """Return how orders are worked on a live exchange."""
+    execution = settings.execution
+    return ExecutorParams(
+        kind=EntryKind[execution.entry.upper()],
+        wait_ms=execution.entry_wait_minutes * MINUTE,
+        stale_ms=execution.stale_seconds * SECOND,
+        naked_ms=execution.max_naked_seconds * SECOND,
+        settle_ms=execution.settle_seconds * SECOND,
+        slippage_ppm=in_parts(settings.costs.slippage, PPM_FRACTION),
+        limits=Limits(quotes=execution.quotes, quote_ms=execution.quote_seconds * SECOND),
+        patience=Patience(),
     )
 
 

@@ -30,6 +30,7 @@ from src.core.logger import configure_logging, get_logger
 from src.core.orchestration.wiring import (
     bitbank_client,
     core_params,
+    executor_params,
     feature_settings,
     instrument,
     trading_store,
@@ -248,6 +249,11 @@ async def _fetch(settings: Settings, times: int, silent: bool = False) -> tuple[
                 with pytest.raises(Retryable):
                     await client.fetch(day_file(instrument(settings), BAR_15M, date(2023, 6, 1)))
         return server, time.monotonic() - begun
+
+
+def order_work(loaded: Loaded) -> object:
+    """How orders are worked on a live exchange, and how often the trader looks around."""
+    return executor_params(loaded.settings), loaded.settings.execution.watch_seconds
 
 
 def requests_sent(loaded: Loaded) -> int:
