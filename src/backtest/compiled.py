@@ -34,8 +34,11 @@ from src.strategies.base.strategy_base import Strategy
 from src.strategies.base.strategy_manager import leader_holds, propose_all
 
 _SOURCE: Final = Path(__file__).resolve().parents[1]
-_COMPILED: Final = ("core/domain", "features", "strategies", "trading", "backtest/f*.py", "backtest/compiled.py")
-"""Where what is compiled stands, below `src`: whole folders, and the fold with its fills."""
+_COMPILED: Final = (
+    *("core/domain", "features", "strategies", "trading"),
+    *("backtest/f*.py", "backtest/compiled.py", "ml/votes.py", "ml/labels.py"),
+)
+"""Where what is compiled stands, below `src`: whole folders, the fold with its fills, votes and labels."""
 
 _INNER: Final[dict[str, Any]] = {
     "error_model": "python",

@@ -110,14 +110,7 @@ def fold(
         Trades already written to `out.trades`.
     """
     for i in range(start, stop):
-        bar = Bar(
-            Millis(tape.closed_at[i]),
-            Ticks(tape.open[i]),
-            Ticks(tape.high[i]),
-            Ticks(tape.low[i]),
-            Ticks(tape.close[i]),
-            Lots(tape.volume[i]),
-        )
+        bar = bar_at(tape, i)
         world, closed, trade = live_through(world, bar, tape.maker_fee_ppm[i], tape.taker_fee_ppm[i], params, market)
         if closed:
             write_trade(out.trades, count, trade)
@@ -129,6 +122,18 @@ def fold(
         write_decision(out, i, decision, account, state)
         world = schedule(world, state, decision, bar, market)
     return world, count
+
+
+def bar_at(tape: Tape, i: int) -> Bar:
+    """Return bar `i` of the tape."""
+    return Bar(
+        Millis(tape.closed_at[i]),
+        Ticks(tape.open[i]),
+        Ticks(tape.high[i]),
+        Ticks(tape.low[i]),
+        Ticks(tape.close[i]),
+        Lots(tape.volume[i]),
+    )
 
 
 def live_through(
@@ -263,20 +268,32 @@ def snapshot(world: World, bar: Bar, maker_ppm: int, taker_ppm: int, params: Par
 
 def schedule(world: World, state: State, decision: Decision, bar: Bar, market: MarketParams) -> World:
     """Return the world in which what was decided waits for the next bar."""
-    order, waiting, limit, expires_at, leaving = (
+    if decision.reason == Reason.ENTER:
+        return with_order(world, state, decision.verdict, bar, market)
+    leaving = decision.exit_reason if decision.reason == Reason.EXIT_POSITION else ExitReason.NONE
+    return at_close(world, state, leaving)
+
+
+def with_order(world: World, state: State, order: Verdict, bar: Bar, market: MarketParams) -> World:
+    """Return the world in which the entry `order`, decided at the close of `bar`, waits for its fill."""
+    limit = bar.close if market.entry == EntryKind.LIMIT else Ticks(0)
+    expires_at = Millis(bar.closed_at + market.wait_ms)
+    return World(world.book, state, order, True, limit, expires_at, ExitReason.NONE, world.highest, world.lowest)
+
+
+def at_close(world: World, state: State, leaving: ExitReason) -> World:
+    """Return the world with a new state, in which the exit `leaving`, unless NONE, waits for the next open."""
+    return World(
+        world.book,
+        state,
         world.order,
         world.waiting,
         world.limit,
         world.expires_at,
-        ExitReason.NONE,
+        leaving,
+        world.highest,
+        world.lowest,
     )
-    if decision.reason == Reason.ENTER:
-        order, waiting = decision.verdict, True
-        limit = bar.close if market.entry == EntryKind.LIMIT else Ticks(0)
-        expires_at = Millis(bar.closed_at + market.wait_ms)
-    elif decision.reason == Reason.EXIT_POSITION:
-        leaving = decision.exit_reason
-    return World(world.book, state, order, waiting, limit, expires_at, leaving, world.highest, world.lowest)
 
 
 def write_decision(out: Output, i: int, decision: Decision, account: Account, state: State) -> None:

@@ -125,21 +125,55 @@ def exited(state: State, trade: Trade, params: RiskParams) -> State:
     return State(NO_PLAN, record_trade(state.risk, trade.net, state.plan.risk, bar_end(trade.closed_at), params))
 
 
+def close_reason(
+    plan: Plan,
+    side: Side,
+    mark: Ticks,
+    closed_at: Millis,
+    readable: bool,
+    holds: bool,
+    against: bool,
+    params: ExitParams,
+) -> ExitReason:
+    """Return why the market alone asks to close a position on `side` at this bar's close, or NONE.
+
+    Parameters
+    ----------
+    readable
+        Whether the row can say anything about the reason for the trade.
+    holds
+        Whether the leader still sees its reason.
+    against
+        Whether the strategies agree on the other side; see `speaks_against`.
+    """
+    why = exit_at_close(plan, side, mark, closed_at, holds or not readable or not params.when_reason_ends)
+    if why == ExitReason.NONE and readable and against and params.when_opposite:
+        return ExitReason.OPPOSITE
+    return why
+
+
+def speaks_against(side: Side, voted: int, confidence: float, support: float, min_confidence: float) -> bool:
+    """Return whether a vote asks to close a position on `side`.
+
+    A position belongs to its leader, whose horizon the others need not share: one of them cannot close it.
+    """
+    return voted == -side and confidence >= min_confidence and support > _MAJORITY
+
+
+def readable(quality: int) -> bool:
+    """Return whether a row can speak about an open trade; cold or undefined features say nothing."""
+    return quality <= Quality.STALE_VIEW
+
+
 def _exit_reason(plan: Plan, risk: RiskState, row: Row, vote: Vote, account: Account, params: Params) -> ExitReason:
     if risk.halted and params.exits.when_halted:
         return ExitReason.HALT
-    readable = row.quality <= Quality.STALE_VIEW  # cold or undefined features say nothing about the reason
+    legible = readable(row.quality)
     holds = True
-    if readable and params.exits.when_reason_ends:
+    if legible and params.exits.when_reason_ends:
         holds = leader_holds(params.strategies, plan.leader, row, account.side)
-    why = exit_at_close(plan, account.side, account.mark, row.closed_at, holds)
-    if why != ExitReason.NONE:
-        return why
-    # A position belongs to its leader, whose horizon the others need not share: one of them cannot close it.
-    against = vote.side == -account.side and vote.confidence >= params.vote.min_confidence and vote.support > _MAJORITY
-    if readable and against and params.exits.when_opposite:
-        return ExitReason.OPPOSITE
-    return ExitReason.NONE
+    against = speaks_against(account.side, vote.side, vote.confidence, vote.support, params.vote.min_confidence)
+    return close_reason(plan, account.side, account.mark, row.closed_at, legible, holds, against, params.exits)
 
 
 def _ticks(price: float, tick: float) -> Ticks:

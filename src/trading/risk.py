@@ -160,15 +160,19 @@ def shape_entry(
     tick
         JPY in one tick.
     """
-    stop = Ticks(int(math.ceil(signal.stop / tick)))
+    stop = in_ticks(signal.stop, tick)
     sized = size_position(
         account.equity, account.mark, stop, row.volatility_4h, account.taker_fee_ppm, state, size, costs
     )
     if sized.reason != Reason.ENTER:
         return refusal(sized.reason, vote.side)
-    target = Ticks(int(math.ceil(signal.target / tick)))
-    trail = Ticks(int(math.ceil(signal.trail / tick)))
+    target, trail = in_ticks(signal.target, tick), in_ticks(signal.trail, tick)
     return Verdict(Reason.ENTER, vote.side, sized.lots, stop, target, trail, signal.hold, vote.leader, sized.risk)
+
+
+def in_ticks(distance: float, tick: float) -> Ticks:
+    """Return a signal's distance in JPY as ticks, rounded away from the fill."""
+    return Ticks(int(math.ceil(distance / tick)))
 
 
 _SEAL: Final = object()
