@@ -5,7 +5,8 @@ TraderError
 ├── DataError          a person repairs or fetches data, then starts again
 │   ├── BadCandles     the given file or reply breaks a rule of candles; nothing was stored
 │   ├── NoCandles      there are no stored candles for what was asked
-│   └── StoreDamaged   the store on disk is not what was written to it
+│   ├── StoreDamaged   the store on disk is not what was written to it
+│   └── ModelRefused   a model cannot be used: damaged, foreign, or made for something else
 ├── Retryable          a read did not work out; reading again later may
 ├── OrderRefused       the exchange did not do it, for certain: decide anew
 ├── OutcomeUnknown     something was sent and the answer is uncertain: read back, never resend
@@ -46,6 +47,10 @@ class NoCandles(DataError):
 
 class StoreDamaged(DataError):
     """The store on disk is not what was written to it."""
+
+
+class ModelRefused(DataError):
+    """A model cannot be used: its files are damaged or foreign, or it was made for something else."""
 
 
 class Retryable(TraderError):
