@@ -50,9 +50,15 @@ class Dataset(NamedTuple):
         return digest.hexdigest()
 
 
+def rows_of(tape: Tape, bars: Ints) -> Floats:
+    """Return the rows of some bars with every column of `COLUMNS`; those the tape does not know are NaN."""
+    found: Floats = tape.rows[bars][:, list(tape.places)]
+    return found
+
+
 def make_dataset(tape: Tape, votes: Votes, labels: Labels, costs: Costs) -> Dataset:
     """Return the lines of all labels that are resolved and whose inputs are numbers."""
-    inputs = model_inputs(tape.rows[labels.bar], proposals_at(votes, labels.bar), costs)
+    inputs = model_inputs(rows_of(tape, labels.bar), proposals_at(votes, labels.bar), costs)
     kept = np.flatnonzero((labels.resolved == 1) & finite(inputs))
     bar, entered, left = labels.bar[kept], labels.entered[kept], labels.left[kept]
     trade = {name: labels.trades[kept, k] for k, name in enumerate(TRADE_FIELDS)}

@@ -36,7 +36,7 @@ class Votes(NamedTuple):
 def read_votes(tape: Tape, params: Params, out: Votes, start: int, stop: int) -> None:
     """Write the votes of bars `start` to `stop`."""
     for i in range(start, stop):
-        row = row_at(Millis(tape.closed_at[i]), tape.quality[i], tape.rows, i)
+        row = row_at(Millis(tape.closed_at[i]), tape.quality[i], tape.rows, tape.places, i)
         signals = propose_all(params.strategies, row)
         vote = combine(signals, params.weights, params.vote)
         out.side[i] = vote.side

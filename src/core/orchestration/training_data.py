@@ -19,6 +19,7 @@ from src.ml.dataset import Dataset, make_dataset
 from src.ml.labels import LABEL_LOTS, Labels
 from src.ml.transform import Costs
 from src.ml.votes import Votes, proposing
+from src.trading.columns_read import columns_of
 from src.trading.decision import Params
 from src.trading.fee_schedule import todays_fees
 
@@ -45,7 +46,8 @@ def study(settings: Settings, candles: Candles, first: int, progress: Progress =
     bars = len(candles)
     progress("features", 0, bars)
     maker, taker = (np.full(bars, rate, np.int64) for rate in fees)
-    tape = build_tape(candles, first, maker, taker, feature_settings(settings))
+    judged = params._replace(model=params.model._replace(used=True))  # rows as a run with a model reads them
+    tape = build_tape(candles, first, maker, taker, feature_settings(settings), columns_of(judged))
     how = Compiled(Path(settings.backtest.cache)) if is_compiled(settings.backtest, 4 * len(tape.closed_at)) else None
     votes = vote_all(tape, params, how, progress)
     asked = proposing(votes, tape.quality, params.vote.min_confidence)
