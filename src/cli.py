@@ -41,10 +41,13 @@ data = typer.Typer(help="Candles: fetch, import, check, list.", no_args_is_help=
 app.add_typer(data, name="data")
 suspicion = typer.Typer(help="Checks of the program against itself.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(suspicion, name="check")
+journal = typer.Typer(help="What a trader has written down.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(journal, name="journal")
 
 
 LOG_FILE: Final = Path("logs/trader.log")
 BACKTEST_CONFIG: Final = Path("config/backtest/base.yaml")
+TRADER_CONFIG: Final = Path("config/production/base.yaml")
 
 
 class Store(StrEnum):
@@ -224,6 +227,48 @@ def sweep(
     if not found.harmless:
         typer.echo(f"trial ledger: {found.text}", err=True)
     typer.echo(str(folder))
+
+
+ReasonOption = Annotated[str, typer.Option(help="Why; it is kept with the command.")]
+TraderOption = Annotated[Path, typer.Option(help="File of settings the trader runs with.")]
+
+
+@app.command()
+def halt(reason: ReasonOption, config: TraderOption = TRADER_CONFIG) -> None:
+    """Ask the running trader to open no new position; what protects an open one stays."""
+    _leave("halt", reason, config)
+
+
+@app.command()
+def resume(reason: ReasonOption, config: TraderOption = TRADER_CONFIG) -> None:
+    """Ask the running trader to lift every halt, the drawdown halt included."""
+    _leave("resume", reason, config)
+
+
+@app.command()
+def flatten(reason: ReasonOption, config: TraderOption = TRADER_CONFIG) -> None:
+    """Ask the running trader to close what is open, then to stay halted."""
+    _leave("flatten", reason, config)
+
+
+@journal.command("verify")
+def verify_journal(config: TraderOption = TRADER_CONFIG) -> None:
+    """Walk the journal's hash chain and name the first entry that is not as it was written."""
+    import os
+
+    from src.core.config import load_config
+    from src.core.orchestration.wiring import journal_url
+    from src.trading.journal import JournalReader
+
+    with JournalReader(journal_url(load_config(config), os.environ)) as reader:
+        found = reader.verify()
+    if found.broken is not None:
+        typer.echo(f"{found.entries:,} entries are as they were written, then entry {found.broken:,} is not")
+        raise DataError(
+            found.why,
+            remedy="keep the database as evidence; restore its latest copy, compare with the exchange",
+        )
+    typer.echo(f"all {found.entries:,} entries are as they were written; the last hash is {found.hash}")
 
 
 @suspicion.command()
@@ -440,6 +485,33 @@ def _draw_report(folder: Path, language: str) -> None:
     from src.backtest.report import write_report
 
     write_report(folder, language)
+
+
+def _leave(verb: str, reason: str, config: Path) -> None:
+    """Leave a command in the trader's journal and say who will do it."""
+    import os
+
+    from src.core.clock import SystemClock
+    from src.core.config import load_config
+    from src.core.domain.journal import Verb
+    from src.core.domain.time import format_jst
+    from src.core.orchestration.wiring import journal_url
+    from src.trading.journal import CommandDesk
+
+    settings, now = load_config(config), SystemClock().now()
+    with CommandDesk(journal_url(settings, os.environ)) as desk:
+        left, until = desk.leave(Verb(verb), reason, now), desk.trader_until()
+    japanese = settings.language == "ja"
+    if until is not None and until > now:
+        who = "稼働中のトレーダーが次の周期で実行する" if japanese else "the running trader does it in its next cycle"
+    else:
+        who = (
+            "トレーダーは稼働していない。次に起動したときに実行する"
+            if japanese
+            else "no trader is running: the next one that starts does it"
+        )
+    number = f"コマンド{left.number}" if japanese else f"command {left.number}"
+    typer.echo(f"{number}: {verb} ({format_jst(now)}) {left.reason}\n{who}")
 
 
 def _log(settings: "Settings") -> "BoundLogger":

@@ -6,7 +6,8 @@ TraderError
 │   ├── BadCandles     the given file or reply breaks a rule of candles; nothing was stored
 │   ├── NoCandles      there are no stored candles for what was asked
 │   ├── StoreDamaged   the store on disk is not what was written to it
-│   └── ModelRefused   a model cannot be used: damaged, foreign, or made for something else
+│   ├── ModelRefused   a model cannot be used: damaged, foreign, or made for something else
+│   └── NoJournal      no trader has written where a command or a question looks
 ├── Retryable          a read did not work out; reading again later may
 ├── OrderRefused       the exchange did not do it, for certain: decide anew
 ├── OutcomeUnknown     something was sent and the answer is uncertain: read back, never resend
@@ -51,6 +52,10 @@ class StoreDamaged(DataError):
 
 class ModelRefused(DataError):
     """A model cannot be used: its files are damaged or foreign, or it was made for something else."""
+
+
+class NoJournal(DataError):
+    """There is no journal where a command or a question looks for one."""
 
 
 class Retryable(TraderError):

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from src.core.clock import ManualClock
 from src.core.domain.journal import Command, Entry, Kind, Verb
 from src.core.domain.time import Millis
-from src.core.exceptions import ConfigError, JournalFailed, LeaseLost
+from src.core.exceptions import ConfigError, JournalFailed, LeaseLost, NoJournal
 from src.trading.journal import CommandDesk, JournalReader, LeaseTerms, SqlJournal, open_journal
 
 START = Millis(1_700_000_000_000)
@@ -353,6 +353,18 @@ class JournalContract:
         assert await journal.commands() == []
 
     # -------------------------------------------------------------------------------------------------- reading
+
+    async def test_a_command_for_a_journal_that_nobody_has_made_is_refused_and_makes_none(self, url):
+        with pytest.raises(NoJournal, match="there is no journal"):
+            CommandDesk(url)
+        with pytest.raises(NoJournal, match="there is no journal"):
+            JournalReader(url)
+
+    async def test_the_desk_knows_whether_a_trader_holds_the_lease(self, journal, url):
+        with CommandDesk(url) as desk:
+            assert desk.trader_until() == START + TERMS.length_ms
+            await journal.release()
+            assert desk.trader_until() is None
 
     async def test_a_reader_finds_decisions_alarms_and_naked_intervals_by_time_while_another_writes(self, journal, url):
         await journal.append(

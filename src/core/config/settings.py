@@ -167,6 +167,15 @@ class BacktestSettings(Section):
     cache: Annotated[str, Field(min_length=1)]  # folder
 
 
+class JournalSettings(Section):
+    """Where is written down what happens, and for how long one process may write."""
+
+    folder: Annotated[str, Field(min_length=1)]
+    lease_s: Annotated[
+        int, Field(ge=10, le=300, description="it is renewed four times in its length, over a network too")
+    ]
+
+
 class LoggingSettings(Section):
     """What is logged."""
 
@@ -190,6 +199,7 @@ class Settings(Section):
     costs: CostSettings
     execution: ExecutionSettings
     backtest: BacktestSettings
+    journal: JournalSettings
     logging: LoggingSettings
 
     def hash(self) -> str:

@@ -2,13 +2,14 @@
 
 from typing import Final, Self
 
-from sqlalchemy import URL, insert
+from sqlalchemy import URL, insert, select
 
 from src.core.domain.journal import Command, Verb
 from src.core.domain.time import Millis
 from src.core.exceptions import ConfigError
-from src.trading.journal.database import in_our_words, open_database, writing
-from src.trading.journal.schema import commands
+from src.trading.journal.database import existing_database, in_our_words, writing
+from src.trading.journal.lease import NOBODY
+from src.trading.journal.schema import commands, lease
 from src.trading.journal.sql_journal import undone
 
 LONGEST_REASON: Final = 500  # characters
@@ -19,12 +20,14 @@ class CommandDesk:
 
     Raises
     ------
+    NoJournal
+        At the start, if no trader has made one.
     JournalFailed
         By every call, if the database does not take part.
     """
 
     def __init__(self, url: URL) -> None:
-        self._engine = open_database(url)
+        self._engine = existing_database(url)
 
     def leave(self, verb: Verb, reason: str, at: Millis) -> Command:
         """Write a command down and return it; it is on the disk then, and done when the trader has journaled it.
@@ -50,6 +53,12 @@ class CommandDesk:
         """Return what was asked for and is not yet done, oldest first."""
         with in_our_words("read the journal"), self._engine.connect() as connection:
             return undone(connection)
+
+    def trader_until(self) -> Millis | None:
+        """Return how long the lease of a running trader still lasts, by the trader's clock; None if none holds it."""
+        with in_our_words("read the journal"), self._engine.connect() as connection:
+            held = connection.execute(select(lease.c.until).where(lease.c.owner != NOBODY)).scalar()
+        return None if held is None else Millis(held)
 
     def close(self) -> None:
         """Close the database."""

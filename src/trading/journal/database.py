@@ -14,7 +14,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from src.core.exceptions import ConfigError, JournalFailed
+from src.core.exceptions import ConfigError, JournalFailed, NoJournal
 
 MIGRATIONS: Final = Path(__file__).resolve().parent / "migrations"
 WAIT_S: Final = 5
@@ -66,9 +66,7 @@ def open_database(url: URL) -> Engine:
     with in_our_words("open the journal"):
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-            engine = _sqlite(url)
-        else:
-            engine = _postgres(url)
+        engine = _connect(url)
         try:
             migrate(engine)
         except BaseException:
@@ -77,10 +75,60 @@ def open_database(url: URL) -> Engine:
     return engine
 
 
-def migrate(engine: Engine) -> None:
-    """Run the missing steps in one transaction; a second process waits and finds them done."""
+def existing_database(url: URL) -> Engine:
+    """Connect to a journal that a trader has made; nothing is made or migrated here.
+
+    Raises
+    ------
+    NoJournal
+        If there is none: a command left in a new, empty one would be done by nobody.
+    JournalFailed
+        If it cannot be opened, or belongs to another version of this program.
+    """
+    file = sqlite_file(url)
+    where = url.render_as_string(hide_password=True) if file is None else str(file)
+    if file is not None and not file.is_file():
+        raise _none_at(where)
+    with in_our_words("open the journal"):
+        engine = _connect(url)
+        try:
+            with engine.connect() as connection:
+                step = _step(connection)
+        except BaseException:
+            engine.dispose()
+            raise
+    newest = ScriptDirectory.from_config(_migrations()).get_current_head()
+    if step == newest:
+        return engine
+    engine.dispose()
+    if step is None:
+        raise _none_at(where)
+    raise JournalFailed(
+        f"the journal's tables are at step {step}, this version of the program works with {newest}",
+        remedy="run this command with the version that trades; a newer trader brings the tables up to date at start",
+    )
+
+
+def _none_at(where: str) -> NoJournal:
+    return NoJournal(
+        f"there is no journal at {where}",
+        remedy="name the settings the trader runs with (--config config/paper/base.yaml, say); it makes the journal",
+    )
+
+
+def _connect(url: URL) -> Engine:
+    return _postgres(url) if sqlite_file(url) is None else _sqlite(url)
+
+
+def _migrations() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def migrate(engine: Engine) -> None:
+    """Run the missing steps in one transaction; a second process waits and finds them done."""
+    config = _migrations()
     newest = ScriptDirectory.from_config(config).get_current_head()
     with engine.connect() as connection:
         if _step(connection) == newest:

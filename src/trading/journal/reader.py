@@ -8,7 +8,7 @@ from sqlalchemy import URL, select
 from src.core.domain.journal import Command, Json, Kind, Stored
 from src.core.domain.time import Millis
 from src.trading.journal.chain import Link
-from src.trading.journal.database import in_our_words, open_database
+from src.trading.journal.database import existing_database, in_our_words
 from src.trading.journal.schema import entries
 from src.trading.journal.sql_journal import newest, read_entries, stored, undone
 from src.trading.journal.verification import Verified, verify
@@ -22,12 +22,14 @@ class JournalReader:
 
     Raises
     ------
+    NoJournal
+        At the start, if no trader has made one.
     JournalFailed
         By every call, if the database does not take part.
     """
 
     def __init__(self, url: URL) -> None:
-        self._engine = open_database(url)
+        self._engine = existing_database(url)
 
     def newest(self, kind: Kind) -> Stored | None:
         """Return the newest entry of a kind; of STATE, what the trader last knew."""

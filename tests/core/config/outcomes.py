@@ -33,6 +33,8 @@ from src.core.orchestration.wiring import (
     executor_params,
     feature_settings,
     instrument,
+    journal_url,
+    lease_terms,
     trading_store,
     trim_trading_store,
 )
@@ -42,6 +44,7 @@ from src.data.sample_market import sample_candles
 from src.features.feature_generator import BarColumns, feature_matrix
 from src.trading.anomaly_detector import find_anomaly
 from src.trading.drawdown_manager import RiskState, fresh_risk
+from src.trading.journal import open_journal
 from src.trading.position_sizing import risk_fraction_ppm, size_position
 from src.trading.risk import model_gate
 from tests.core.config.busy_market import busy_rows, run
@@ -190,6 +193,32 @@ def log_lines(loaded: Loaded) -> list[str]:
     finally:
         root.handlers[:] = handlers
         root.setLevel(before)
+
+
+def journal_files(loaded: Loaded) -> list[str]:
+    """Where the journal is after it was opened."""
+
+    async def make() -> None:
+        await (await open_journal(journal_url(loaded.settings, {}), ManualClock(Millis(0)))).close()
+
+    asyncio.run(make())
+    return sorted(str(path) for path in Path().rglob("*.db"))
+
+
+def taken_over_after_half_a_minute(loaded: Loaded) -> bool:
+    """Whether another process may write 30 seconds after the one that wrote last renewed its lease."""
+
+    async def compete() -> bool:
+        clock, url, terms = ManualClock(Millis(0)), journal_url(loaded.settings, {}), lease_terms(loaded.settings)
+        first, second = [await open_journal(url, clock, terms=terms) for _ in range(2)]
+        assert await first.acquire()
+        clock.advance_to(Millis(30_000))
+        taken = await second.acquire()
+        await first.close()
+        await second.close()
+        return taken
+
+    return asyncio.run(compete())
 
 
 def trading_series(loaded: Loaded) -> list[str]:

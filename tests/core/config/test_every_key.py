@@ -111,6 +111,8 @@ CASES: Final = {
     "backtest.output": Case("reports", outcomes.report_folder),
     "backtest.trials": Case("counted", outcomes.ledger_folder),
     "backtest.cache": Case("kept", outcomes.compiler_cache, {"backtest.compile": "always"}),
+    "journal.folder": Case("kept", outcomes.journal_files),
+    "journal.lease_s": Case(60, outcomes.taken_over_after_half_a_minute),
     "logging.level": Case("debug", outcomes.log_lines),
     "strategies.atr_based.weight": Case(0.1, outcomes.busy_run, along={"strategies.multi_timeframe.weight": 0.45}),
     "strategies.mochipoy_alert.weight": Case(0.5, outcomes.busy_run, along={"strategies.multi_timeframe.weight": 0.05}),
