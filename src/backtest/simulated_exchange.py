@@ -161,6 +161,11 @@ class SimulatedExchange:
         """The exchange's clock."""
         return self._state.now
 
+    @property
+    def switches(self) -> Switches:
+        """The positions it was opened with."""
+        return self._state.switches
+
     # ---- time
 
     def advance(self, to: Millis) -> None:
@@ -353,6 +358,10 @@ class SimulatedExchange:
         """Let the pair's other traders quote anew and trade; users' orders that are passed or reached trade, too."""
         outside.step(self._state, self._market(pair), step)
         flow.settle_down(self._state)
+
+    def forget_trades(self, pair: str, before: Millis) -> None:
+        """Forget the public trades of days that ended by `before`; candle files and the ticker go back no further."""
+        self._market(pair).tape.forget(before)
 
     def begin_bars(self, pair: str, terms: BarTerms) -> None:
         """Put a pair in bar mode for good: candles, not the book, then say what trades (see `BarMarket`).

@@ -59,7 +59,8 @@ class EventRelay:
     exchange
         Whose events are drained here and nowhere else.
     on_change
-        Called after every change and before anybody is told of it: what is to be on disk is written here.
+        Called after every change of an account and before anybody is told of it: what is to be on disk is written
+        here.
     """
 
     def __init__(self, exchange: SimulatedExchange, on_change: Callable[[], None] | None = None) -> None:
@@ -78,7 +79,7 @@ class EventRelay:
     def tell(self) -> None:
         """Pass on what has happened since the last time."""
         events = self.exchange.drain()
-        if self._on_change is not None:
+        if self._on_change is not None and any(event.user is not None for event in events):
             self._on_change()
         for event in events:
             for port in self._listeners:

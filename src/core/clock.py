@@ -1,4 +1,4 @@
-"""Two clocks behind one port: the machine's, and one that stands still until a driver moves it."""
+"""Three clocks behind one port: the machine's, one that runs behind another, and one that a driver moves."""
 
 import asyncio
 import heapq
@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 from src.core.domain.time import SECOND, Millis, format_jst
+from src.core.protocols import Clock
 
 HELD_STEP: Final = SECOND
 """The largest step back of the machine's clock that `SystemClock.now` hides, in milliseconds."""
@@ -43,6 +44,28 @@ class SystemClock:
         await asyncio.sleep(0)
         while (left := at - self.now()) > 0:  # noqa: ASYNC110 - no event tells that time has passed
             await asyncio.sleep(min(left, LONGEST_NAP) / SECOND)
+
+
+class DelayedClock:
+    """A clock that runs a fixed time behind another: for who lives on data that come so much later.
+
+    Parameters
+    ----------
+    by
+        Milliseconds.
+    """
+
+    def __init__(self, clock: Clock, by: int) -> None:
+        self._clock = clock
+        self._by = by
+
+    def now(self) -> Millis:
+        """Return the other clock's time, less the delay."""
+        return Millis(self._clock.now() - self._by)
+
+    async def sleep_until(self, at: Millis) -> None:
+        """Return when this clock shows `at` or later."""
+        await self._clock.sleep_until(Millis(at + self._by))
 
 
 class ManualClock:

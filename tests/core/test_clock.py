@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.core.clock import HELD_STEP, ManualClock, SystemClock
+from src.core.clock import HELD_STEP, DelayedClock, ManualClock, SystemClock
 from src.core.domain.time import HOUR, MINUTE, Millis
 from src.core.protocols import Clock
 
@@ -132,3 +132,15 @@ def test_a_manual_clock_cannot_be_moved_back():
     with pytest.raises(ValueError, match="start a new simulation"):
         clock.advance_to(at(-1))
     assert clock.now() == START
+
+
+async def test_a_delayed_clock_shows_and_waits_for_an_earlier_time():
+    clock = ManualClock(Millis(10_000))
+    late = DelayedClock(clock, 4_000)
+    assert late.now() == 6_000
+    sleeper = asyncio.create_task(late.sleep_until(Millis(6_500)))
+    await asyncio.sleep(0)
+    assert clock.next_wake() == 10_500
+    clock.advance_to(Millis(10_500))
+    await sleeper
+    assert late.now() == 6_500

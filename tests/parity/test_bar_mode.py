@@ -8,6 +8,7 @@ from src.backtest.simulated_exchange import (
     BTC_JPY_RULES,
     BarMarket,
     BarTerms,
+    PairRules,
     Phase,
     SimulatedExchange,
     Switches,
@@ -31,12 +32,23 @@ def bars_of(made: Made) -> list[Bar]:
     return [Bar(*(int(v) for v in line)) for line in zip(*(column.tolist() for column in made.tape[:6]), strict=True)]
 
 
-def exchange_for(made: Made, start: int) -> SimulatedExchange:
-    """An exchange with the costs of a backtest's world, and limits that its sizes do not meet."""
-    costs = made.params.costs
+def rules_for(made: Made) -> PairRules:
+    """The costs of a backtest's world, and limits that its sizes do not meet."""
     wide = BTC_JPY_RULES._replace(price_cap=10**10, limit_max_lots=10**8, market_max_lots=10**8)
-    rules = costs_in_rules(wide, costs, 0, 0)
-    return SimulatedExchange({PAIR: rules}, costs_in_switches(Switches(), costs), start=Millis(start), seed=0)
+    return costs_in_rules(wide, made.params.costs, 0, 0)
+
+
+def switches_for(made: Made) -> Switches:
+    return costs_in_switches(Switches(), made.params.costs)
+
+
+def terms_for(made: Made) -> BarTerms:
+    return BarTerms(made.market.bar_ms, made.params.costs.slippage_ppm, made.market.spread_ppm)
+
+
+def fees_for(made: Made):
+    lines = zip(made.tape.maker_fee_ppm.tolist(), made.tape.taker_fee_ppm.tolist(), strict=True)
+    return dict(zip(made.tape.closed_at.tolist(), lines, strict=True))
 
 
 class Desk:
@@ -44,11 +56,9 @@ class Desk:
 
     def __init__(self, made: Made) -> None:
         self.made, self.bars = made, bars_of(made)
-        self.exchange = exchange_for(made, self.bars[0].closed_at - made.market.bar_ms)
-        terms = BarTerms(made.market.bar_ms, made.params.costs.slippage_ppm, made.market.spread_ppm)
-        fee_lines = zip(made.tape.maker_fee_ppm.tolist(), made.tape.taker_fee_ppm.tolist(), strict=True)
-        fees = dict(zip(made.tape.closed_at.tolist(), fee_lines, strict=True))
-        self.market = BarMarket(self.exchange, PAIR, terms, fees_at=lambda at: margin_fees(*fees[at]))
+        start, fees = Millis(self.bars[0].closed_at - made.market.bar_ms), fees_for(made)
+        self.exchange = SimulatedExchange({PAIR: rules_for(made)}, switches_for(made), start=start, seed=0)
+        self.market = BarMarket(self.exchange, PAIR, terms_for(made), fees_at=lambda at: margin_fees(*fees[at]))
         self.market.add(self.bars)
         self.user = self.exchange.add_user("trader", {"jpy": Decimal(made.cash).scaleb(-4)})
         self.relay = EventRelay(self.exchange)
@@ -86,12 +96,15 @@ class Desk:
             await self.trader.on_event(await self.port.next_event())
 
 
-def differences(run: Run, trader: PlainTrader) -> list[str]:
-    """Return what backtest and trader disagree on, first things first."""
+def differences(run: Run, trader: PlainTrader, told_late: int = 0) -> list[str]:
+    """Return what backtest and trader disagree on, first things first; the last bars may not have been told yet."""
     out = run.output
     columns = zip(out.reason, out.exit_reason, out.lots, out.equity, out.position, strict=True)
     wanted = [Line(*(int(v) for v in line)) for line in columns]
-    found = [f"bar {i}: {b}, backtest {a}" for i, (a, b) in enumerate(zip(wanted, trader.lines, strict=True)) if a != b]
+    lines = enumerate(zip(wanted[: len(trader.lines)], trader.lines, strict=True))
+    found = [f"bar {i}: {b}, backtest {a}" for i, (a, b) in lines if a != b]
+    if len(trader.lines) < len(wanted) - told_late:
+        found.append(f"{len(trader.lines)} bars, backtest {len(wanted)}")
     trades = [
         Closed(t.side, t.lots, t.entry, t.exit, t.fee, t.interest, t.net)
         for t in run.trades

@@ -99,6 +99,14 @@ class Tape:
             return Range(None, None, None, 0)
         return Range(self.open[i], max(self.high[i:]), min(self.low[i:]), sum(self.lots[i:]))
 
+    def forget(self, before: Millis) -> None:
+        """Drop the trades of the UTC days, and the minutes, that ended by `before`."""
+        for day in [d for d in self.days if (d + 1) * DAY <= before]:
+            del self.days[day]
+        i = bisect_left(self.minute, before // MINUTE)
+        for column in (self.minute, self.open, self.high, self.low, self.close, self.lots):
+            del column[:i]
+
     def close_before(self, at: Millis) -> int | None:
         """Return the last price of the minutes that ended by `at`."""
         i = bisect_right(self.minute, at // MINUTE - 1)
