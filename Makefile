@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check mutants audit lock bench bench-lock clean
+.PHONY: help demo test check gate-worlds mutants audit lock bench bench-lock clean
 
 ifdef PYTHON
 export PYTHON
@@ -23,7 +23,7 @@ RESEARCH := $(LIVE) requirements/research.in
 DEV := $(RESEARCH) requirements/dev.in
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## Backtest a year of the sample market and draw its report
 	@bash scripts/setup_venv.sh research
@@ -35,6 +35,10 @@ test: ## Run the tests (PYTEST_ARGS="-k ledger" narrows them)
 
 check: ## Run the whole gate: format, lint, types, floors, dependencies, tests, coverage
 	@bash scripts/testing/checks.sh
+
+gate-worlds: ## Show how often the model's gate lets noise through, and how often a planted edge: about half an hour
+	@bash scripts/setup_venv.sh research
+	$(PY) scripts/ml/gate_worlds.py $(GATE_ARGS)
 
 mutants: ## List the small changes to the money code that no test notices, about ten minutes (see docs/mutants.md)
 	@bash scripts/setup_venv.sh dev

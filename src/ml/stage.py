@@ -3,8 +3,8 @@
     candidate -> shadow -> canary -> production
 
 A candidate has been trained and nothing more. One that passes the gate becomes a shadow: it predicts on live bars and
-trades nothing. A shadow whose live predictions are as good as the gate promised becomes a canary: it trades a fraction
-of the usual size. A canary that has traded without harm becomes the production model. Every step has its own rule; a step
+trades nothing. A shadow whose live predictions are as good as the gate promised becomes a canary: it trades a part of
+the usual size. A canary that has traded without harm becomes the production model. Every step has its own rule; a step
 down needs no person, a step up is taken by the weekly run or by one command, and never without its rule.
 """
 
