@@ -85,9 +85,9 @@ def _tuning(count: int) -> bool:
         Lesson(
             SMALL._replace(
                 seed=int(random.integers(1 << 30)),
-                lightgbm=SMALL.lightgbm | _drawn(random, "num_leaves", (3, 7, 15)),
-                xgboost=SMALL.xgboost | _drawn(random, "max_depth", (2, 3, 4)),
-                random_forest=SMALL.random_forest | _drawn(random, "max_depth", (3, 5, 8)),
+                lightgbm=dict(SMALL.lightgbm) | _drawn(random, "num_leaves", (3, 7, 15)),
+                xgboost=dict(SMALL.xgboost) | _drawn(random, "max_depth", (2, 3, 4)),
+                random_forest=dict(SMALL.random_forest) | _drawn(random, "max_depth", (3, 5, 8)),
             ),
             2,
         )
@@ -99,7 +99,7 @@ def _tuning(count: int) -> bool:
     return not judged.passed
 
 
-def _drawn(random: np.random.Generator, size: str, sizes: tuple[int, ...]) -> dict[str, int | float]:
+def _drawn(random: np.random.Generator, size: str, sizes: tuple[int, ...]) -> dict[str, int | float | str]:
     return {size: int(random.choice(sizes)), "n_estimators": int(random.integers(5, 25))}
 
 
