@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check gate-worlds mutants audit lock bench bench-lock clean
+.PHONY: help demo test check fuzz gate-worlds mutants audit lock bench bench-lock clean
 
 ifdef PYTHON
 export PYTHON
@@ -35,6 +35,11 @@ test: ## Run the tests (PYTEST_ARGS="-k ledger" narrows them)
 
 check: ## Run the whole gate: format, lint, types, floors, dependencies, tests, coverage
 	@bash scripts/testing/checks.sh
+
+# Each target of the fuzzing has a share of the seconds; two run at a time. FUZZ_SEED=n begins with the input of a failure.
+fuzz: ## Send odd input to the twin and every parser: an hour's worth, by two (FUZZ_SECONDS=600 for less)
+	@bash scripts/setup_venv.sh dev
+	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),3600) $(PY) -m pytest -n 2 -o faulthandler_timeout=0 tests/fuzz $(PYTEST_ARGS)
 
 gate-worlds: ## Show how often the model's gate lets noise through, and how often a planted edge: about half an hour
 	@bash scripts/setup_venv.sh research
