@@ -100,6 +100,9 @@ def backtest(
     initial_balance: Annotated[float | None, typer.Option(help="JPY to start with.")] = None,
     slippage_rate: Annotated[float | None, typer.Option(help="0.0005 is 0.05 % of the price.")] = None,
     commission_rate: Annotated[float | None, typer.Option(help="Replaces the fee table: 0.001 is 0.1 %.")] = None,
+    allow_in_sample: Annotated[
+        bool, typer.Option("--allow-in-sample", help="Run on what the model has learnt from; the report says so.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show every reason and every trade.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")] = False,
     draw: Annotated[bool, typer.Option("--report", help="Draw the run's report as well: page, text, picture.")] = False,
@@ -128,6 +131,7 @@ def backtest(
             config=settings,
             data=data,
             strategies=chosen,
+            allow_in_sample=allow_in_sample,
             progress=progress,
         )
         result = asyncio.run(engine.run_backtest(bounds[0], bounds[1], symbol, days=days))

@@ -34,14 +34,17 @@ from src.backtest.trial_chain import Trial, TrialKind
 from src.backtest.trial_ledger import TrialLedger
 from src.core.clock import SystemClock
 from src.core.config import Settings, load_config
-from src.core.domain.account import Trade
+from src.core.domain.account import PredictionStatus, Trade
 from src.core.domain.candles import Candles, SeriesInfo
 from src.core.domain.market import PPM, Money
 from src.core.domain.orders import Reason
 from src.core.domain.time import BAR_15M, Millis, format_jst
 from src.core.exceptions import ConfigError
-from src.core.orchestration.wiring import feature_settings, instrument, market_params
+from src.core.orchestration.labelling import Compiled, vote_all
+from src.core.orchestration.ml_adapter import with_predictions
+from src.core.orchestration.wiring import feature_settings, instrument, market_params, model_adapter
 from src.trading.columns_read import columns_of
+from src.trading.fee_schedule import Fees
 
 __all__ = ["DEFAULT_CONFIG", "BacktestEngine", "Progress"]
 
@@ -65,6 +68,8 @@ class BacktestEngine:
         Name of a stored series, path of a candle file, or "sample"; None takes the series of the settings.
     strategies
         Names of those to run; None runs all that are set.
+    allow_in_sample
+        Run although the model has learnt from these very bars, or from later ones; the summary then says so.
     progress
         Called as the run proceeds.
     """
@@ -78,12 +83,14 @@ class BacktestEngine:
         config: Settings | str | Path = DEFAULT_CONFIG,
         data: str | None = None,
         strategies: Sequence[str] | None = None,
+        allow_in_sample: bool = False,
         progress: Progress = silent,
     ) -> None:
         self._settings = config if isinstance(config, Settings) else load_config(config)
         self._instrument = instrument(self._settings)
         self._data = data
         self._progress = progress
+        self._allow_in_sample = allow_in_sample
         self._cash = starting_cash(self._settings, initial_balance)
         self._names = chosen_strategies(self._settings, strategies)
         self._params = chosen_params(self._settings, self._names, slippage_rate)
@@ -123,13 +130,53 @@ class BacktestEngine:
         maker, taker = fee_rates(self._settings, known.closed_at, self._commission)
         columns = columns_of(self._params)
         tape = build_tape(known, first, maker, taker, feature_settings(self._settings), columns)
+        tape, model = self._judged(tape)
         player, output = self._player(tape), empty_output(len(tape.closed_at), len(self._params.strategies))
         played = player.play(self._cash, self._params, self._market, output, self._progress)
         world, count = player.closed(played, self._params, output)
         trades = trades_of(output, count)
         summary = self._summary(info, known, first, tape, output, trades, world)
-        summary |= self._doubts(info, known, first, output, trades)
+        identity = self._hash(model.get("hash", ""))
+        summary |= {"model": model, "config_hash": identity}
+        summary |= self._doubts(info, known, first, output, trades, identity)
         return BacktestResult(info, self._instrument, self._names, tape, output, trades, summary)
+
+    def _judged(self, tape: Tape) -> tuple[Tape, dict[str, Any]]:
+        """Return the tape with the model's answers, and what the summary says about the model.
+
+        Raises
+        ------
+        ConfigError
+            If the model has learnt from bars of the run or from later ones, and that was not asked for.
+        """
+        model = self._settings.model
+        if not self._params.model.used:
+            return tape, {"used": False}
+        rate = self._commission
+        adapter = model_adapter(self._settings, self._params, None if rate is None else Fees(rate, rate))
+        seen = adapter.trained_until is not None and adapter.trained_until > int(tape.closed_at[0]) - BAR_15M
+        if seen and not self._allow_in_sample:
+            raise ConfigError(
+                f"the run begins before {adapter.text}: it would be told what it has to guess",
+                remedy="start later, use a model that was trained before, or ask for it with --allow-in-sample",
+            )
+        compiled = is_compiled(self._settings.backtest, len(tape.closed_at))
+        how = Compiled(Path(self._settings.backtest.cache)) if compiled else None
+        status, probability = adapter.predictions(
+            tape, lambda: vote_all(tape, self._params, how, self._progress), Path(model.cache)
+        )
+        names = {int(each): each.name for each in PredictionStatus}
+        said, counts = np.unique(status, return_counts=True)
+        return with_predictions(tape, status, probability), {
+            "used": True,
+            "status": adapter.status.name,
+            "text": adapter.text,
+            "version": adapter.version,
+            "hash": adapter.model_hash,
+            "trained_until": None if adapter.trained_until is None else format_jst(adapter.trained_until),
+            "in_sample": seen,
+            "bars": {names[code]: int(count) for code, count in zip(said.tolist(), counts.tolist(), strict=True)},
+        }
 
     def _player(self, tape: Tape) -> Player:
         if is_compiled(self._settings.backtest, len(tape.closed_at)):
@@ -186,12 +233,11 @@ class BacktestEngine:
             "slippage_jpy": jpy(sum(t.slippage for t in trades)),
             "reasons": count_reasons(output.reason),
             "data_hash": candles.sha256(),
-            "config_hash": self._hash(),
             "settings": self._settings.model_dump(mode="json"),
         }
 
     def _doubts(
-        self, info: SeriesInfo, candles: Candles, first: int, output: Output, trades: list[Trade]
+        self, info: SeriesInfo, candles: Candles, first: int, output: Output, trades: list[Trade], identity: str
     ) -> dict[str, Any]:
         """Count this run among all that were tried on this market, and say what its figures are worth."""
         closed_at = candles.closed_at[first:]
@@ -211,7 +257,7 @@ class BacktestEngine:
             TrialKind.BACKTEST,
             family,
             parameters_hash(self._params),
-            self._hash(),
+            identity,
             candles.sha256(),
             Millis(int(closed_at[0]) - BAR_15M),
             Millis(int(closed_at[-1])),
@@ -230,8 +276,9 @@ class BacktestEngine:
         """Return a sum in JPY; a float keeps its four decimals up to a hundred billion JPY."""
         return float(self._instrument.jpy(Money(sum_)))
 
-    def _hash(self) -> str:
-        return run_hash(self._settings, self._cash, self._names, self._params.costs.slippage_ppm, self._commission)
+    def _hash(self, model: str) -> str:
+        slippage = self._params.costs.slippage_ppm
+        return run_hash(self._settings, self._cash, self._names, slippage, self._commission, model)
 
 
 def _rates(ppm: Ints) -> list[float]:

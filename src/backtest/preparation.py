@@ -134,10 +134,22 @@ def fee_rates(settings: Settings, closed_at: Ints, commission_ppm: int | None = 
 
 
 def run_hash(
-    settings: Settings, cash: Money, names: Sequence[str], slippage_ppm: int, commission_ppm: int | None
+    settings: Settings,
+    cash: Money,
+    names: Sequence[str],
+    slippage_ppm: int,
+    commission_ppm: int | None,
+    model_hash: str = "",
 ) -> str:
-    """Return the hash of everything beside the candles that a run depends on."""
-    arguments = [settings.hash(), cash, list(names), slippage_ppm, commission_ppm]
+    """Return the hash of everything beside the candles that a run depends on; `model_hash` is "" without a model."""
+    arguments = [
+        settings.hash(),
+        cash,
+        list(names),
+        slippage_ppm,
+        commission_ppm,
+        *([model_hash] if model_hash else []),
+    ]
     return hashlib.sha256(json.dumps(arguments).encode()).hexdigest()
 
 

@@ -167,6 +167,9 @@ _WORDS: Final = {
     "ja": {
         "title": "バックテスト",
         "synthetic": "合成データ(実在の市場ではありません)",
+        "model": "モデル",
+        "no_model": "使わない(戦略だけで判断)",
+        "in_sample": "学習に使った期間での実行です:成績の根拠にはなりません",
         "period": "期間",
         "data": "データ",
         "fees": "手数料の条件",
@@ -204,6 +207,9 @@ _WORDS: Final = {
     "en": {
         "title": "Backtest",
         "synthetic": "SYNTHETIC data, not a real market",
+        "model": "Model",
+        "no_model": "not used: the strategies alone decide",
+        "in_sample": "IN SAMPLE: the model has learnt from these very bars; nothing here is evidence",
         "period": "Period",
         "data": "Data",
         "fees": "Fees",
@@ -258,6 +264,8 @@ def summary_table(summary: dict[str, Any], language: str) -> Table:
     table.add_column(overflow="fold")
     if summary["synthetic"]:
         table.add_row("", Text(words["synthetic"], style="bold yellow"))
+    if summary["model"].get("in_sample"):
+        table.add_row("", Text(words["in_sample"], style="bold yellow"))
     for name, value in _lines(summary, words):
         table.add_row(name, Text(value))
     for text in summary["statistics"]["verdicts"][language]:
@@ -301,6 +309,7 @@ def _lines(summary: dict[str, Any], words: dict[str, str]) -> list[tuple[str, st
         (words["period"], f"{summary['from']} – {summary['to']}"),
         (words["data"], summary["source"]),
         (words["fees"], _fee_text(summary, words)),
+        (words["model"], summary["model"]["text"] if summary["model"]["used"] else words["no_model"]),
         (words["bars"], f"{summary['bars']:,}"),
         (words["cold"], f"{summary['bars_cold']:,}"),
         (words["halted"], f"{summary['bars_halted']:,}"),

@@ -31,7 +31,7 @@ def build_tape(
 
     Notes
     -----
-    There is no model yet, so every prediction is absent.
+    Every prediction is absent; `core/orchestration/ml_adapter.py` puts a model's into the tape.
     """
     features = feature_columns(BarColumns(*candles.columns), settings, first, columns)
     return lay_tape(candles, first, maker_ppm, taker_ppm, features.quality, features.values.T, columns.places)

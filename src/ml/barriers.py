@@ -31,7 +31,7 @@ def barrier_terms(params: Params, market: MarketParams, maker_fee_ppm: int, take
         "vote": dict(_fields(params.vote)),
         "exits": {"when_reason_ends": params.exits.when_reason_ends, "when_opposite": params.exits.when_opposite},
         "entry": EntryKind(market.entry).name.lower(),
-        "entry_wait_ms": market.wait_ms if market.entry == EntryKind.LIMIT else 0,
+        "entry_wait_ms": 0 if market.entry == EntryKind.MARKET else market.wait_ms,
         "bar_ms": market.bar_ms,
         "maker_fee_ppm": maker_fee_ppm,
         "taker_fee_ppm": taker_fee_ppm,

@@ -7,13 +7,10 @@ import numpy as np
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 
+from src.ml.artefact import FOREST_FILE, LIGHTGBM_FILE, NODES_FILE, XGBOOST_FILE
 from src.ml.members.forest_member import NODE, PROBABILITIES
 from src.ml.models import Blend
 
-LIGHTGBM_FILE: Final = "lightgbm.txt"
-XGBOOST_FILE: Final = "xgboost.ubj"
-FOREST_FILE: Final = "random_forest.onnx"
-NODES_FILE: Final = "random_forest.nodes.npy"
 _OPSET: Final = {"": 18, "ai.onnx.ml": 3}
 
 

@@ -100,10 +100,25 @@ def model_gate(prediction: Prediction, params: ModelParams) -> Reason:
         return Reason.MODEL_REFUSES
     if not params.hold_without:
         return Reason.ENTER
-    if prediction.status == PredictionStatus.NONE:
+    return _doubt(prediction.status)
+
+
+def _doubt(status: int) -> Reason:
+    """Return the reason that stands for a prediction that is none; a status nobody defined is no number."""
+    if status == PredictionStatus.NONE:
         return Reason.MODEL_ABSENT
-    if prediction.status == PredictionStatus.STALE:
+    if status == PredictionStatus.STALE:
         return Reason.MODEL_STALE
+    if status == PredictionStatus.OTHER_FEATURES:
+        return Reason.MODEL_OTHER_FEATURES
+    if status == PredictionStatus.OTHER_BARRIERS:
+        return Reason.MODEL_OTHER_BARRIERS
+    if status == PredictionStatus.CONSTANT:
+        return Reason.MODEL_CONSTANT
+    if status == PredictionStatus.FAR:
+        return Reason.MODEL_FAR
+    if status == PredictionStatus.REFUSED:
+        return Reason.MODEL_DAMAGED
     return Reason.MODEL_NOT_FINITE
 
 

@@ -56,6 +56,19 @@ FORCED = {
         "params.model": ModelParams(used=True),
         "prediction": Prediction(int(PredictionStatus.GOOD), 0.64),
     },
+    **{
+        reason: {
+            "params.model": ModelParams(used=True),
+            "prediction": Prediction(int(status), 0.9),
+        }
+        for reason, status in (
+            (Reason.MODEL_OTHER_FEATURES, PredictionStatus.OTHER_FEATURES),
+            (Reason.MODEL_OTHER_BARRIERS, PredictionStatus.OTHER_BARRIERS),
+            (Reason.MODEL_CONSTANT, PredictionStatus.CONSTANT),
+            (Reason.MODEL_FAR, PredictionStatus.FAR),
+            (Reason.MODEL_DAMAGED, PredictionStatus.REFUSED),
+        )
+    },
     Reason.COST_TOO_HIGH: {"account.taker_fee_ppm": 4_000},
     Reason.MARGIN: {"account.equity": Money(4_000_000), "state.risk.peak_equity": Money(4_000_000)},
     Reason.TOO_SMALL: {"account.equity": Money(10**7), "state.risk.peak_equity": Money(10**7)},
@@ -69,6 +82,8 @@ ORDER = [
     *(Reason.SPREAD, Reason.LATENCY, Reason.PRICE_SPIKE, Reason.VOLUME_SPIKE),
     *(Reason.CONFLICT, Reason.NO_SIGNAL, Reason.LOW_CONFIDENCE),
     *(Reason.MODEL_ABSENT, Reason.MODEL_STALE, Reason.MODEL_NOT_FINITE, Reason.MODEL_REFUSES),
+    *(Reason.MODEL_OTHER_FEATURES, Reason.MODEL_OTHER_BARRIERS, Reason.MODEL_CONSTANT, Reason.MODEL_FAR),
+    Reason.MODEL_DAMAGED,
     *(Reason.COST_TOO_HIGH, Reason.MARGIN, Reason.TOO_SMALL),
 ]
 PAIRS = [
@@ -136,7 +151,7 @@ def test_what_a_model_says_is_believed_only_as_a_probability(status, probability
     assert decided(used, prediction=Prediction(int(status), probability))[1].reason == reason
 
 
-@pytest.mark.parametrize("status", [PredictionStatus.NONE, PredictionStatus.STALE, PredictionStatus.NOT_FINITE])
+@pytest.mark.parametrize("status", sorted(set(PredictionStatus) - {PredictionStatus.GOOD}))
 def test_a_doubtful_model_is_left_out_only_when_the_settings_say_so(status):
     allowed = changed(WILLING, {"params.model": ModelParams(used=True, hold_without=False)})
     assert decided(allowed, prediction=Prediction(int(status), float("nan")))[1].reason == Reason.ENTER

@@ -54,7 +54,34 @@ def _outcome(run: Run) -> Text:
 def remarks(run: Run) -> list[Text]:
     """Return what must be said beside the headline, the verdicts of the statistics first."""
     stated = stated_verdicts(run)[1:]
-    return [*stated, *_evidence(run), *_on_costs(run), *_on_few_trades(run), *_on_sizes(run), *_on_bars(run)]
+    return [
+        *_on_model(run),
+        *stated,
+        *_evidence(run),
+        *_on_costs(run),
+        *_on_few_trades(run),
+        *_on_sizes(run),
+        *_on_bars(run),
+    ]
+
+
+def _on_model(run: Run) -> list[Text]:
+    """Say so where the model had learnt from the run's own bars, or where there was none to ask."""
+    model = run.summary.get("model")
+    if not isinstance(model, Mapping) or not model.get("used"):
+        return []
+    if model.get("in_sample"):
+        until = model.get("trained_until")
+        return [
+            Text(
+                f"学習済みの期間での実行です(モデルの学習は {until} まで)。成績の根拠にはなりません。",
+                f"IN SAMPLE: the model was trained until {until}, on bars of this very run or later ones. "
+                "Nothing here is evidence.",
+            )
+        ]
+    if model.get("status") != "GOOD":
+        return [Text(f"モデルは使われていません:{model.get('text')}", f"No model was asked: {model.get('text')}")]
+    return []
 
 
 def stated_verdicts(run: Run) -> list[Text]:

@@ -20,7 +20,14 @@ class Conflict(NamedTuple):
     remedy: str
 
 
-_FOLDERS: Final = (("data", "history"), ("data", "trading"), ("backtest", "output"), ("backtest", "cache"))
+_FOLDERS: Final = (
+    ("data", "history"),
+    ("data", "trading"),
+    ("backtest", "output"),
+    ("backtest", "cache"),
+    ("model", "path"),
+    ("model", "cache"),
+)
 
 
 def find_conflicts(settings: Settings) -> Iterator[Conflict]:

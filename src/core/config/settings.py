@@ -64,6 +64,13 @@ class ModelSettings(Section):
     used: bool
     hold_without: bool
     min_probability: Annotated[float, Field(ge=0, le=1), FRACTION]
+    path: Annotated[str, Field(min_length=1)]  # folder of the model in use
+    cache: Annotated[str, Field(min_length=1)]  # folder of a backtest's predictions
+    max_age_days: Annotated[int, Field(ge=1, le=3_650)]
+    max_far: Annotated[float, Field(ge=0, le=1), FRACTION]
+    constant_after: Annotated[
+        int, Field(ge=2, le=10_000, description="two answers are the least that can be the same")
+    ]  # proposals
 
 
 class AnomalySettings(Section):

@@ -47,12 +47,18 @@ class Trade(NamedTuple):
 
 
 class PredictionStatus(IntEnum):
-    """What the model could say about a bar."""
+    """What the model could say about a bar. Codes are stored: never renumbered, new ones are added at the end."""
 
     NONE = 0  # no model is loaded
     GOOD = 1
     STALE = 2  # the model is older than allowed
     NOT_FINITE = 3
+    OTHER_FEATURES = 4  # it was trained on other features than are computed here
+    OTHER_BARRIERS = 5  # it was trained for other trades than the settings make
+    CONSTANT = 6  # it says the same of every trade
+    FAR = 7  # this bar is unlike anything it was trained on
+    REFUSED = 8  # its files are damaged, foreign, or made with other versions of the libraries
+    NOT_ASKED = 9  # nothing was proposed on this bar
 
 
 class Prediction(NamedTuple):

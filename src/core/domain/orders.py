@@ -39,6 +39,11 @@ class Reason(IntEnum):
     MODEL_STALE = 51
     MODEL_NOT_FINITE = 52
     MODEL_REFUSES = 53
+    MODEL_OTHER_FEATURES = 54  # trained on other features than are computed here
+    MODEL_OTHER_BARRIERS = 55  # trained for other trades than the settings make
+    MODEL_CONSTANT = 56  # it says the same of every trade
+    MODEL_FAR = 57  # this bar is unlike anything it was trained on
+    MODEL_DAMAGED = 58  # its files are damaged, foreign, or made with other versions of the libraries
     # the trade is not worth its cost, or too large or small for the account
     COST_TOO_HIGH = 60  # the round trip costs too much of the stop distance
     MARGIN = 61  # no size keeps the required distance to a forced close

@@ -13,22 +13,31 @@ from sqlalchemy import URL
 
 from src.backtest.fold import MarketParams
 from src.core.config import Settings
+from src.core.config.feature_manager import feature_hash
 from src.core.config.units import BPS_FRACTION, MULTIPLE, PPM_FRACTION, in_parts
+from src.core.domain.journal import Json
 from src.core.domain.market import INSTRUMENTS, PPM, SAFE, Instrument
 from src.core.domain.orders import EntryKind
-from src.core.domain.time import HOUR, MINUTE, SECOND
+from src.core.domain.time import DAY, HOUR, MINUTE, SECOND
 from src.core.exceptions import ConfigError
+from src.core.orchestration.ml_adapter import ModelAdapter
+from src.core.orchestration.ml_loader import load_model
 from src.core.protocols import Clock
 from src.data.bitbank_client import PUBLIC_URL, BitbankClient
 from src.data.data_cache import DataCache
 from src.features.feature_generator import FeatureSettings
+from src.ml.artefact import Running
+from src.ml.barriers import barrier_terms
+from src.ml.judging import JudgeParams
+from src.ml.model_folder import versions
+from src.ml.transform import Costs, transform_hash
 from src.strategies.base.strategy_base import Strategy, strategy_class
 from src.strategies.base.strategy_manager import VoteParams
 from src.trading.anomaly_detector import GateParams
 from src.trading.decision import ExitParams, Params
 from src.trading.drawdown_manager import RiskParams
 from src.trading.executor import ExecutorParams
-from src.trading.fee_schedule import FEE_SCHEDULE
+from src.trading.fee_schedule import FEE_SCHEDULE, Fees, todays_fees
 from src.trading.intents import Patience
 from src.trading.journal import LeaseTerms, database_url
 from src.trading.ledger import BPS, CostParams
@@ -105,6 +114,36 @@ def executor_params(settings: Settings) -> ExecutorParams:
 def feature_settings(settings: Settings) -> FeatureSettings:
     """Return the pair's grids and the limits that decide what counts as missing."""
     return FeatureSettings.of(instrument(settings), settings.data.min_parts_4h, settings.data.bars_after_gap)
+
+
+def judge_params(settings: Settings) -> JudgeParams:
+    """Return when a model is doubted."""
+    model = settings.model
+    return JudgeParams(model.max_age_days * DAY, model.max_far, model.constant_after)
+
+
+def label_terms(params: Params, market: MarketParams, fees: Fees | None = None) -> dict[str, Json]:
+    """Return the terms of the trade a model is asked about, at today's fees unless others are given."""
+    fees = fees or todays_fees()
+    return barrier_terms(params, market, fees.maker_ppm, fees.taker_ppm)
+
+
+def model_adapter(settings: Settings, params: Params | None = None, fees: Fees | None = None) -> ModelAdapter:
+    """Return the model the settings name, or the adapter that says of every bar why there is none.
+
+    Parameters
+    ----------
+    params
+        Of the decisions that will ask it; None takes those of the settings.
+    fees
+        If others than today's are paid.
+    """
+    params, fees = params or core_params(settings), fees or todays_fees()
+    terms = label_terms(params, market_params(settings), fees)
+    running = Running(feature_hash(), transform_hash(), terms, versions())
+    loaded = load_model(Path(settings.model.path), running)
+    costs = Costs(fees.taker_ppm, params.costs.slippage_ppm, params.tick)
+    return ModelAdapter(loaded, judge_params(settings), params, costs)
 
 
 def trading_store(settings: Settings) -> DataCache:

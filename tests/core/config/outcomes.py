@@ -20,13 +20,14 @@ from src.backtest import BacktestEngine
 from src.cli import app
 from src.core.clock import ManualClock
 from src.core.config import Settings
-from src.core.domain.account import NO_PREDICTION
+from src.core.domain.account import NO_PREDICTION, PredictionStatus
 from src.core.domain.candles import SeriesInfo
 from src.core.domain.market import Money, Side, Ticks
 from src.core.domain.orders import Reason
 from src.core.domain.time import BAR_15M, Millis, parse_time
 from src.core.exceptions import NoCandles, Retryable, StoreDamaged
 from src.core.logger import configure_logging, get_logger
+from src.core.orchestration.labelling import vote_all
 from src.core.orchestration.wiring import (
     bitbank_client,
     core_params,
@@ -35,6 +36,7 @@ from src.core.orchestration.wiring import (
     instrument,
     journal_url,
     lease_terms,
+    model_adapter,
     trading_store,
     trim_trading_store,
 )
@@ -42,12 +44,15 @@ from src.data.data_cache import DataCache
 from src.data.exchange_files import day_file
 from src.data.sample_market import sample_candles
 from src.features.feature_generator import BarColumns, feature_matrix
+from src.ml.model_folder import write_artefact
+from src.ml.votes import Votes
 from src.trading.anomaly_detector import find_anomaly
 from src.trading.drawdown_manager import RiskState, fresh_risk
 from src.trading.journal import open_journal
 from src.trading.position_sizing import risk_fraction_ppm, size_position
 from src.trading.risk import model_gate
-from tests.core.config.busy_market import busy_rows, run
+from tests.core.config.busy_market import busy_rows, busy_tape, run
+from tests.ml.made_model import busy_artefact
 
 MADE = SeriesInfo("made", "BTC/JPY", BAR_15M, True, "test")
 
@@ -100,6 +105,26 @@ def size(loaded: Loaded) -> object:
 def word_on_no_model(loaded: Loaded) -> Reason:
     """The model gate's word when there is no model."""
     return model_gate(NO_PREDICTION, core_params(loaded.settings).model)
+
+
+def word_of_the_model(loaded: Loaded) -> list[int]:
+    """How often a small model that lies in the folder "model" gives each kind of answer on the busy market."""
+    write_artefact(loaded.folder / "model", busy_artefact())
+    status, _ = model_adapter(loaded.settings).predictions(busy_tape(), busy_votes_of(loaded), None)
+    return np.bincount(status, minlength=len(PredictionStatus)).tolist()
+
+
+def predictions_kept(loaded: Loaded) -> list[str]:
+    """The folders in which a backtest of two days keeps the answers of a model."""
+    write_artefact(loaded.folder / "model", busy_artefact())
+    engine = BacktestEngine(config=loaded.settings, data="sample", allow_in_sample=True)
+    asyncio.run(engine.run_backtest(datetime(2023, 6, 8), datetime(2023, 6, 10)))
+    return sorted(path.parent.name for path in loaded.folder.rglob("*.npz"))
+
+
+def busy_votes_of(loaded: Loaded) -> Callable[[], Votes]:
+    """What the strategies say on the busy market, when asked."""
+    return lambda: vote_all(busy_tape(), core_params(loaded.settings))
 
 
 def rows_around_gaps(loaded: Loaded) -> list[float]:

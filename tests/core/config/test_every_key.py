@@ -35,6 +35,8 @@ class Case(NamedTuple):
 STORED: Final = {"data.history": "candles", "data.series": "made"}
 OWN_STORE: Final = {"data.trading": "own", "data.series": "made"}
 WITH_MODEL: Final = {"model.used": True}
+HERE: Final = {**WITH_MODEL, "model.path": "model"}
+OLD_MODEL: Final = {**HERE, "model.max_age_days": 3_650}
 LARGE: Final = {  # so much risk that only the margin limits the size
     "sizing.risk_per_trade": 0.05,
     "sizing.max_risk_per_trade": 0.05,
@@ -66,6 +68,11 @@ CASES: Final = {
     "model.used": Case(True, outcomes.busy_run),
     "model.hold_without": Case(False, outcomes.word_on_no_model, WITH_MODEL),
     "model.min_probability": Case(0.8, outcomes.busy_run, WITH_MODEL),
+    "model.path": Case("elsewhere", outcomes.word_of_the_model, WITH_MODEL, first="model"),
+    "model.cache": Case("answers", outcomes.predictions_kept, OLD_MODEL),
+    "model.max_age_days": Case(3_650, outcomes.word_of_the_model, HERE, first=1),
+    "model.max_far": Case(0.0, outcomes.word_of_the_model, OLD_MODEL),
+    "model.constant_after": Case(2, outcomes.word_of_the_model, OLD_MODEL),
     "anomaly.max_spread": Case(0.001, outcomes.normality),
     "anomaly.max_latency_ms": Case(1_000, outcomes.normality),
     "anomaly.max_move_atr": Case(2.0, outcomes.busy_run),

@@ -28,6 +28,11 @@ STORED_REASONS = {
     "MODEL_STALE": 51,
     "MODEL_NOT_FINITE": 52,
     "MODEL_REFUSES": 53,
+    "MODEL_OTHER_FEATURES": 54,
+    "MODEL_OTHER_BARRIERS": 55,
+    "MODEL_CONSTANT": 56,
+    "MODEL_FAR": 57,
+    "MODEL_DAMAGED": 58,
     "COST_TOO_HIGH": 60,
     "MARGIN": 61,
     "TOO_SMALL": 62,
@@ -53,8 +58,11 @@ STORED_TRADE = (
 def test_no_stored_code_was_renumbered():
     assert STORED_REASONS.items() <= {reason.name: int(reason) for reason in Reason}.items()
     assert STORED_EXITS.items() <= {why.name: int(why) for why in ExitReason}.items()
-    assert [kind.name for kind in EntryKind] == ["MARKET", "LIMIT"]
-    assert [status.name for status in PredictionStatus] == ["NONE", "GOOD", "STALE", "NOT_FINITE"]
+    assert [kind.name for kind in EntryKind] == ["MARKET", "LIMIT", "MAKER", "MAKER_THEN_TAKER"]
+    assert [status.name for status in PredictionStatus] == [
+        *("NONE", "GOOD", "STALE", "NOT_FINITE", "OTHER_FEATURES", "OTHER_BARRIERS", "CONSTANT", "FAR"),
+        *("REFUSED", "NOT_ASKED"),
+    ]
 
 
 def test_the_columns_of_a_trade_keep_their_places():
