@@ -47,6 +47,16 @@ app.add_typer(journal, name="journal")
 
 LOG_FILE: Final = Path("logs/trader.log")
 BACKTEST_CONFIG: Final = Path("config/backtest/base.yaml")
+
+
+class Mode(StrEnum):
+    """How the trader runs."""
+
+    PAPER = "paper"
+    LIVE = "live"
+
+
+MODE_CONFIGS: Final = {Mode.PAPER: Path("config/paper/base.yaml"), Mode.LIVE: Path("config/production/base.yaml")}
 TRADER_CONFIG: Final = Path("config/production/base.yaml")
 
 
@@ -78,14 +88,12 @@ def main() -> None:
 
 @app.callback(invoke_without_command=True)
 def choose_mode(
-    mode: Annotated[str | None, typer.Option(help="paper or live: not in this version yet.")] = None,
+    mode: Annotated[Mode | None, typer.Option(help="Run the trader: on a paper account, or with real money.")] = None,
+    config: Annotated[Path | None, typer.Option(help="File of settings. [default: as the mode's own]")] = None,
 ) -> None:
     """Trade BTC/JPY margin on bitbank; test, explain and report what would have been done."""
     if mode is not None:
-        raise ConfigError(
-            f"--mode {mode} cannot run yet: this version has the decision core and the backtest, not the live engine",
-            remedy="`python main.py backtest --data sample` shows what there is; docs/architecture.md what is missing",
-        )
+        _trade(config or MODE_CONFIGS[mode])
 
 
 @app.command()
@@ -489,6 +497,29 @@ def _draw_report(folder: Path, language: str) -> None:
     from src.backtest.report import write_report
 
     write_report(folder, language)
+
+
+def _trade(config: Path) -> None:
+    """Run the trader until SIGINT or SIGTERM."""
+    import asyncio
+
+    from src.core.config import load_config
+    from src.core.orchestration.orchestrator import Orchestrator
+
+    settings = load_config(config)
+    log = _log(settings)
+    log.info("trader starts", mode=settings.mode, config=str(config))
+
+    async def run() -> None:
+        import signal
+
+        orchestrator = Orchestrator(settings)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, orchestrator.stop)
+        await orchestrator.run()
+
+    asyncio.run(run())
+    log.info("trader stopped")
 
 
 def _leave(verb: str, reason: str, config: Path) -> None:

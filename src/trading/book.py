@@ -49,6 +49,7 @@ class Working(NamedTuple):
     trigger: Ticks | None
     sent_at: Millis
     gone: int  # how many reads in a row said that it has ended
+    withdrawn: bool  # its cancel was sent: its end is no surprise
 
 
 class Holding(NamedTuple):
@@ -234,6 +235,7 @@ def adopted(book: Book, intent: Intent, report: OrderReport) -> Book:
         trigger=intent.trigger,
         sent_at=intent.sent_at,
         gone=0,
+        withdrawn=False,
     )
     last = max(book.last_order, report.order_id)
     return without_ghost(book._replace(orders=(*book.orders, working), last_order=last), intent.number)

@@ -366,7 +366,7 @@ class Executor:
             )
             return False
         complete = report is not None and report.status is OrderStatus.FULLY_FILLED
-        guarding = order.purpose is Purpose.STOP and self.book.holding.lots > 0
+        guarding = order.purpose is Purpose.STOP and self.book.holding.lots > 0 and not order.withdrawn
         if guarding and not complete and order.gone + 1 < GONE_READS:
             self.book = changed(self.book, order._replace(gone=order.gone + 1))
             return False
@@ -530,6 +530,9 @@ class Executor:
 
     async def _cancel(self, action: Action) -> bool:
         body: dict[str, Json] = {"order_id": action.order_id, "why": action.why}
+        order = self.book.find(action.order_id)
+        if order is not None:
+            self.book = changed(self.book, order._replace(withdrawn=True))
         try:
             await self._exchange.cancel(action.order_id)
         except OrderRefused as e:

@@ -168,7 +168,7 @@ def _work_entry(book: Book, facts: Facts, limits: Limits) -> Action:
     resting = _first(book, Purpose.ENTRY)
     over = entry_is_over(book, facts.now)
     if resting is not None:
-        if over:
+        if over and resting.price is not None:  # what takes the market's price does not rest: it is on its way
             return Action(Act.CANCEL, "the entry's time is over", order_id=resting.order_id)
         if plan.kind in _QUOTING and facts.now >= resting.sent_at + limits.quote_ms:
             touch = _touch(plan.verdict.side, facts)

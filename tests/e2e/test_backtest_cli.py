@@ -109,8 +109,6 @@ def test_a_moment_inside_a_bar_belongs_to_the_bar_that_covers_it(march: tuple[Pa
         (("backtest", "--data", "no_such_series"), 1, "data download"),
         (("backtest", "--data", "missing.parquet"), 2, "missing.parquet"),
         (("why", "logs", "--at", "2023-03-10T14:15"), 2, "decisions.parquet"),
-        (("--mode", "paper"), 2, "cannot run yet"),
-        (("--mode", "live"), 2, "cannot run yet"),
     ],
 )
 def test_bad_input_says_what_is_wrong_and_what_to_do(words: tuple[str, ...], code: int, says: str) -> None:

@@ -287,8 +287,6 @@ def _check_funds(state: State, market: Market, user: User, order: Order) -> None
 
 
 def _check_capacity(state: State, market: Market, user: User, order: Order, side: PositionSide) -> None:
-    if market.play is not None:
-        return  # in bar mode, as in a backtest, sizing alone keeps positions within the margin
     product = hold_price(order) * order.remaining
     if order.type is OrderType.MARKET:
         product = reach(state, market, order, sweep_limit(state, market, order.side)).product

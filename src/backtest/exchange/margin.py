@@ -10,7 +10,7 @@ from src.backtest.exchange.rules import MarginTerms
 from src.backtest.exchange.state import JPY, State
 from src.backtest.exchange.switches import RequirementBasis
 from src.backtest.exchange.views import AvailableBalance, MarginStatus
-from src.core.domain.market import PPM, Money
+from src.core.domain.market import PPM, SAFE, Money
 from src.trading.ledger import share
 
 MONEY_PER_JPY = 10_000
@@ -125,7 +125,12 @@ def margin_of(state: State, user: User, marks: Marks = NO_MARKS) -> Margin:
 
 
 def capacity(state: State, user: User, market: Market, side: PositionSide, margin: Margin | None = None) -> int:
-    """Return the largest notional of a new position: what the free margin carries, within the credit line."""
+    """Return the largest notional of a new position: what the free margin carries, within the credit line.
+
+    In bar mode there is no limit: as in a backtest, sizing alone keeps positions within the margin.
+    """
+    if market.play is not None:
+        return SAFE
     m = margin or margin_of(state, user)
     spare = m.balance - m.required - m.long_orders_required - m.short_orders_required
     if side is PositionSide.LONG:

@@ -62,17 +62,32 @@ class PaperMarket:
         The trader's: late enough that the bar after the present one is known (`paper_clock`).
     save
         Called at the end of every bar.
+    catch_up
+        Lets the exchange live through stored bars that it has missed.
     """
 
     def __init__(
-        self, source: BarSource, market: BarMarket, relay: EventRelay, clock: Clock, save: Callable[[], None]
+        self,
+        source: BarSource,
+        market: BarMarket,
+        relay: EventRelay,
+        clock: Clock,
+        save: Callable[[], None],
+        catch_up: Callable[[Candles], int],
     ) -> None:
         self._source = source
+        self._catch_up = catch_up
         self._market = market
         self._relay = relay
         self._clock = clock
         self._save = save
         self._ahead: deque[Bar | SkipBar] = deque()
+
+    async def history(self) -> Candles:
+        """Return the source's stored bars, after the exchange has lived through those it has missed."""
+        history = await self._source.history()
+        self._catch_up(history)
+        return history
 
     async def next_bar(self) -> Bar:
         """Live through the next bar, and return it when the one after it has opened; see `BarSource`.
@@ -201,7 +216,7 @@ class PaperAccount:
 
     def bars(self, source: BarSource, clock: Clock) -> PaperMarket:
         """Return the market's bars, lived through by the account."""
-        return PaperMarket(source, self.market, self.relay, clock, self.save)
+        return PaperMarket(source, self.market, self.relay, clock, self.save, self.catch_up)
 
     def _pair_fees(self, closed_at: Millis) -> PairFees:
         fees = self._fees_at(closed_at)

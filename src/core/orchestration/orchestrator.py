@@ -1,0 +1,380 @@
+"""The running trader: bars, streams and time in, one task that owns the state, decisions and orders out.
+
+    orchestrator = Orchestrator(load_config("config/production/base.yaml"))
+    await orchestrator.run()                  # for months
+    await orchestrator.run_trading_cycle()    # or one bar
+
+Pumps wait for bars, stream events and time and put what comes into one queue; `run` takes it out, one after the other.
+Start-up and recovery are one path: read the journal, read the account, settle the difference, go on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+from src.core.config import Settings, load_config
+from src.core.domain.events import ExchangeEvent, OrderSeen, StreamDown, StreamUp, TradeSeen
+from src.core.domain.journal import Command, Entry, Json, Kind, Verb
+from src.core.domain.market import Bar
+from src.core.domain.notices import Notice, Tier, Topic
+from src.core.domain.orders import ExitReason, Reason
+from src.core.domain.record import as_json
+from src.core.domain.time import SECOND, Millis
+from src.core.exceptions import (
+    BadCandles,
+    HaltTrading,
+    JournalFailed,
+    LeaseLost,
+    NoCandles,
+    Retryable,
+    SkipBar,
+)
+from src.core.orchestration.cycle import Judged, decision_body
+from src.core.orchestration.live_wiring import live_parts
+from src.core.orchestration.parts import Parts
+from src.trading.book import fresh_book
+from src.trading.book_record import read_book
+from src.trading.decision import fresh_state
+from src.trading.drawdown_manager import lift_halt
+from src.trading.executor import Executor, Outcome
+
+T = TypeVar("T")
+
+SOON: Final = SECOND
+LONGEST_WAIT: Final = 60 * SECOND  # between two attempts to start
+
+
+class Skipped(NamedTuple):
+    """A bar that cannot be traded on."""
+
+    why: str
+
+
+class Tick(NamedTuple):
+    """It is time to look after things."""
+
+    at: Millis
+
+
+Work = Bar | Skipped | Tick | ExchangeEvent
+
+
+class Job(NamedTuple):
+    """Something to deal with, and how its bringer learns that it is done."""
+
+    work: Work
+    done: asyncio.Event
+
+
+class Orchestrator:
+    """Runs the decision core on a live market, or on the simulated account that stands in for it.
+
+    Parameters
+    ----------
+    config
+        Settings, or the path of their file.
+    parts
+        What it is made of; None takes what the settings name.
+    """
+
+    def __init__(self, config: Settings | str | Path, parts: Parts | None = None) -> None:
+        self._settings = config if isinstance(config, Settings) else load_config(config)
+        self._given = parts
+        self._queue: asyncio.Queue[Job] = asyncio.Queue()
+        self._stop = asyncio.Event()
+        self._ready: _Ready | None = None
+
+    @property
+    def executor(self) -> Executor:
+        """The owner of the book, once started.
+
+        Raises
+        ------
+        HaltTrading
+            Before `run` or `run_trading_cycle` has started it.
+        """
+        return self._started().executor
+
+    def stop(self) -> None:
+        """Ask `run` to end: resting entries are withdrawn, protection stays where it is."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Trade until `stop`, or until the lease or the journal is lost.
+
+        Raises
+        ------
+        LeaseLost, JournalFailed
+            Nothing may be sent any more; protection stays on the exchange.
+        """
+        ready = await self._start()
+        pumps = [
+            asyncio.create_task(self._pump(self._next_bar), name="bars"),
+            asyncio.create_task(self._pump(self._next_event), name="events"),
+            asyncio.create_task(self._pump(self._next_tick), name="ticks"),
+            asyncio.create_task(self._keep_lease(ready.parts), name="lease"),
+        ]
+        stopping = asyncio.create_task(self._stop.wait(), name="stop")
+        try:
+            while not self._stop.is_set():
+                await self._take_one([stopping, *pumps])
+        finally:
+            for task in (stopping, *pumps):
+                task.cancel()
+            await asyncio.gather(stopping, *pumps, return_exceptions=True)
+            await self._end(ready)
+
+    async def run_trading_cycle(self) -> Judged | None:
+        """Wait for the next closed bar and act on it; None if it could not be traded on."""
+        ready = await self._start()
+        work = await self._next_bar()
+        if isinstance(work, Bar):
+            return await self._on_bar(ready, work)
+        await self.handle(work)
+        return None
+
+    # ---- start and end
+
+    async def start(self) -> None:
+        """Take the lease, read journal, market and account, and settle whatever differs; once."""
+        await self._start()
+
+    async def _start(self) -> "_Ready":
+        if self._ready is None:
+            parts = await live_parts(self._settings) if self._given is None else self._given
+            await self._take_lease(parts)
+            await self._patiently(parts, lambda: self._open_market(parts))
+            executor = await self._patiently(parts, lambda: self._open_account(parts))
+            self._ready = _Ready(parts, executor)
+            body: dict[str, Json] = {**parts.identity, "config": self._settings.hash()}
+            await parts.journal.append(Entry(Kind.STARTED, parts.clock.now(), body))
+            parts.notifier.tell(Notice(Tier.INFO, Topic.STARTED, parts.clock.now(), {"mode": self._settings.mode}))
+            await self._settle(self._ready)
+        return self._ready
+
+    async def _take_lease(self, parts: Parts) -> None:
+        """Wait until this process is the one that trades the account."""
+        while not await parts.journal.acquire():
+            await parts.clock.sleep_until(Millis(parts.clock.now() + parts.watch_ms))
+
+    async def _open_market(self, parts: Parts) -> None:
+        parts.cycle.open(await parts.bars.history())
+
+    async def _open_account(self, parts: Parts) -> Executor:
+        stored = await parts.journal.last(Kind.STATE)
+        if stored is not None:
+            book = read_book(stored)
+        else:
+            account = await parts.exchange.account()
+            orders = await parts.exchange.active_orders()
+            fills = await parts.exchange.fills(0, Millis(0))
+            last_order = max([*(o.order_id for o in orders), *(f.order_id for f in fills)], default=0)
+            last_trade = max((f.trade_id for f in fills), default=0)
+            book = fresh_book(fresh_state(account.cash), account.cash, last_order, last_trade, parts.clock.now())
+        return Executor(
+            parts.exchange, parts.journal, parts.clock, parts.notifier, parts.execution, parts.params.risk, book
+        )
+
+    async def _patiently(self, parts: Parts, begin: Callable[[], Awaitable[T]]) -> T:
+        """Try until it works: a start during maintenance waits for its end."""
+        wait = SECOND
+        while True:
+            try:
+                return await begin()
+            except (Retryable, NoCandles) as e:
+                parts.notifier.tell(Notice(Tier.WARNING, Topic.EXCHANGE, parts.clock.now(), {"what": e.what}))
+                await parts.clock.sleep_until(Millis(parts.clock.now() + wait))
+                wait = min(2 * wait, LONGEST_WAIT)
+
+    async def _end(self, ready: "_Ready") -> None:
+        """Leave things so that nobody has to watch them, then let go."""
+        parts = ready.parts
+        with suppress(LeaseLost, JournalFailed):
+            await ready.executor.withdraw()
+            await parts.journal.append(Entry(Kind.STOPPED, parts.clock.now(), {}))
+            await parts.journal.release()
+        parts.notifier.tell(Notice(Tier.INFO, Topic.STOPPED, parts.clock.now()))
+        await parts.exchange.close()
+        await parts.notifier.close()
+        await parts.journal.close()
+
+    def _started(self) -> "_Ready":
+        if self._ready is None:
+            raise HaltTrading("the trader has not been started", remedy="call run or run_trading_cycle first")
+        return self._ready
+
+    # ---- what comes in
+
+    async def _pump(self, wait: Callable[[], Awaitable[Work]]) -> None:
+        """Bring one thing after the other; the next is asked for when the one before has been dealt with."""
+        while True:
+            job = Job(await wait(), asyncio.Event())
+            await self._queue.put(job)
+            await job.done.wait()
+
+    async def _next_bar(self) -> Work:
+        parts = self._started().parts
+        try:
+            return await parts.bars.next_bar()
+        except SkipBar as e:
+            return Skipped(e.what)
+
+    async def _next_event(self) -> ExchangeEvent:
+        return await self._started().parts.exchange.next_event()
+
+    async def _next_tick(self) -> Tick:
+        """Wait for the next look around: soon while something is not as it should be."""
+        ready = self._started()
+        parts = ready.parts
+        at = Millis(parts.clock.now() + (min(SOON, parts.watch_ms) if ready.dirty else parts.watch_ms))
+        await parts.clock.sleep_until(at)
+        return Tick(at)
+
+    async def _keep_lease(self, parts: Parts) -> None:
+        """Renew the lease beside everything else: settling a doubt may take longer than it lasts."""
+        while True:
+            await parts.clock.sleep_until(Millis(parts.clock.now() + parts.lease_ms // 4))
+            if not await parts.journal.acquire():
+                raise LeaseLost("another process trades this account", remedy="stop this one, or wait for its turn")
+
+    async def _take_one(self, watched: Sequence["asyncio.Task[Any]"]) -> None:
+        """Take one thing from the queue and deal with it; a pump that died ends the run."""
+        taking = asyncio.create_task(self._queue.get())
+        try:
+            await asyncio.wait([taking, *watched], return_when=asyncio.FIRST_COMPLETED)
+            for task in watched:
+                if task.done():
+                    task.result()
+            if taking.done():
+                job = taking.result()
+                await self.handle(job.work)
+                job.done.set()
+        finally:
+            taking.cancel()
+
+    async def handle(self, work: Work) -> None:
+        """Deal with one thing that came in; a doubt that needs a person forbids new positions and is told."""
+        ready = self._started()
+        try:
+            await self._dispatch(ready, work)
+        except (LeaseLost, JournalFailed):
+            raise
+        except HaltTrading as e:
+            ready.halt_reason = e.what
+            now = ready.parts.clock.now()
+            ready.parts.notifier.tell(Notice(Tier.CRITICAL, Topic.HALTED, now, {"what": e.what, "remedy": e.remedy}))
+            await ready.executor.halt(True)
+
+    async def _dispatch(self, ready: "_Ready", work: Work) -> None:
+        executor = ready.executor
+        if isinstance(work, Bar):
+            await self._on_bar(ready, work)
+        elif isinstance(work, Skipped):
+            await self._on_skipped(ready, work)
+        elif isinstance(work, Tick):
+            await self._on_tick(ready)
+        elif isinstance(work, TradeSeen):
+            await executor.on_price(work.price)
+        else:
+            self._listen(ready, work)
+        if ready.dirty:
+            await self._settle(ready)
+
+    def _listen(self, ready: "_Ready", event: ExchangeEvent) -> None:
+        """Note what a stream said; most of it is known already, since every change is read at once."""
+        executor = ready.executor
+        if isinstance(event, StreamUp | StreamDown):
+            ready.streams[event.private] = isinstance(event, StreamUp)
+        if isinstance(event, OrderSeen):
+            executor.on_order(event.order)
+        ready.dirty = ready.dirty or executor.is_news(event)
+
+    # ---- what is done
+
+    async def _on_bar(self, ready: "_Ready", bar: Bar) -> Judged | None:
+        executor, cycle = ready.executor, ready.parts.cycle
+        try:
+            row = cycle.row(bar)
+        except BadCandles as e:
+            await self._on_skipped(ready, Skipped(e.what))
+            return None
+        executor.see(bar.high, bar.low)
+        await self._settle(ready)
+        judged = cycle.judge(row, executor.account(bar.close, bar.closed_at), executor.book.state)
+        now = ready.parts.clock.now()
+        body = decision_body(judged) | {"config": self._settings.hash()}
+        await executor.record(Entry(Kind.BAR, now, as_json(bar)), Entry(Kind.DECISION, now, body), state=judged.after)
+        ready.last_bar = bar
+        await self._act(ready, judged, bar)
+        return judged
+
+    async def _act(self, ready: "_Ready", judged: Judged, bar: Bar) -> None:
+        executor, decision = ready.executor, judged.decision
+        if decision.reason == Reason.EXIT_POSITION:
+            await executor.leave(decision.exit_reason)
+        elif decision.reason == Reason.ENTER:
+            outcome = await executor.enter(decision.verdict, bar.close, bar.closed_at)
+            await self._tell_entry(ready, judged, outcome)
+        elif judged.after.plan != judged.before.plan:
+            await self._settle(ready)
+
+    async def _tell_entry(self, ready: "_Ready", judged: Judged, outcome: Outcome) -> None:
+        verdict, now = judged.decision.verdict, ready.parts.clock.now()
+        body: dict[str, Json] = {"decided_at": judged.row.closed_at, "outcome": outcome.value, "entry": True}
+        await ready.parts.journal.append(Entry(Kind.OUTCOME, now, body))
+        values = {"side": verdict.side.name, "lots": str(verdict.lots), "outcome": outcome.value}
+        topic = Topic.ENTERED if outcome is Outcome.SENT else Topic.REFUSED
+        ready.parts.notifier.tell(Notice(Tier.INFO, topic, now, values))
+
+    async def _on_skipped(self, ready: "_Ready", skipped: Skipped) -> None:
+        now = ready.parts.clock.now()
+        await ready.parts.journal.append(Entry(Kind.BAR, now, {"skipped": skipped.why}))
+        ready.parts.notifier.tell(Notice(Tier.WARNING, Topic.DATA, now, {"what": skipped.why}))
+        await self._settle(ready)
+
+    async def _on_tick(self, ready: "_Ready") -> None:
+        for command in await ready.parts.journal.commands():
+            await self._obey(ready, command)
+        await self._settle(ready)
+
+    async def _obey(self, ready: "_Ready", command: Command) -> None:
+        executor, parts = ready.executor, ready.parts
+        if command.verb is Verb.RESUME:
+            account = executor.account(ready.last_bar.close, parts.clock.now()) if ready.last_bar else None
+            state = executor.book.state
+            if account is not None and account.known:
+                state = state._replace(risk=lift_halt(state.risk, account.equity))
+            elif state.risk.halted:
+                return  # the halt is measured on equity, which is not known now: the command waits
+            ready.halt_reason = ""
+            await executor.record(self._command_entry(ready, command), state=state)
+            await executor.halt(False)
+        else:
+            await executor.record(self._command_entry(ready, command), state=executor.book.state)
+            await executor.halt(True)
+            if command.verb is Verb.FLATTEN:
+                await executor.leave(ExitReason.COMMAND)
+        topic = Topic.RESUMED if command.verb is Verb.RESUME else Topic.HALTED
+        values = {"what": command.reason, "remedy": "python main.py resume --reason ..."}
+        parts.notifier.tell(Notice(Tier.WARNING, topic, parts.clock.now(), values))
+
+    def _command_entry(self, ready: "_Ready", command: Command) -> Entry:
+        body: dict[str, Json] = {"number": command.number, "verb": command.verb.value, "reason": command.reason}
+        return Entry(Kind.COMMAND, ready.parts.clock.now(), body)
+
+    async def _settle(self, ready: "_Ready") -> None:
+        ready.dirty = not await ready.executor.settle()
+
+
+class _Ready:
+    """A started trader: its parts, and what it remembers only while it runs."""
+
+    def __init__(self, parts: Parts, executor: Executor) -> None:
+        self.parts = parts
+        self.executor = executor
+        self.dirty = False  # the account is to be looked at again
+        self.last_bar: Bar | None = None
+        self.streams = {True: False, False: False}  # private and public: connected
+        self.halt_reason = ""

@@ -1,0 +1,25 @@
+"""What a running trader is made of: ports, and the pure parts between them."""
+
+from typing import NamedTuple
+
+from src.core.domain.journal import Json
+from src.core.orchestration.cycle import TradingCycle
+from src.core.protocols import BarSource, Clock, ExchangePort, Journal, Notifier
+from src.trading.decision import Params
+from src.trading.executor import ExecutorParams
+
+
+class Parts(NamedTuple):
+    """Everything `Orchestrator` drives."""
+
+    clock: Clock
+    exchange: ExchangePort
+    bars: BarSource
+    journal: Journal
+    notifier: Notifier
+    cycle: TradingCycle
+    params: Params
+    execution: ExecutorParams
+    watch_ms: int  # between two looks at lease, commands and account
+    lease_ms: int  # how long the lease lasts; it is renewed four times in that
+    identity: dict[str, Json]  # of this process, for the journal: versions, model, mode

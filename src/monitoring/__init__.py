@@ -1,0 +1,1 @@
+"""What a person sees of a running trader: notices, health, figures."""
