@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
 
+from src.core.domain.events import ExchangeEvent
 from src.core.domain.exchange import AccountReport, FillReport, MarketReport, OrderReport, PairReport
 from src.core.domain.market import Instrument, Side
 from src.core.domain.time import SECOND, Millis
@@ -14,6 +15,7 @@ from src.core.exceptions import HaltTrading, OrderRefused, OutcomeUnknown, Retry
 from src.core.protocols import Clock
 from src.data.api_keys import ApiKeys
 from src.data.bitbank_calls import TOO_MANY_REQUESTS, BitbankCalls, CodeGiven, NoAnswer, Parameters
+from src.data.event_queue import EventQueue
 from src.data.margin_replies import (
     cash_of,
     fills_of,
@@ -25,8 +27,10 @@ from src.data.margin_replies import (
     pair_of,
     ticker_of,
 )
+from src.data.private_stream import POLL_S, Credentials, PrivateStream
+from src.data.public_stream import SILENCE_S, PublicStream
 from src.data.rate_gate import RateGate
-from src.data.wire_fields import BrokenReply
+from src.data.wire_fields import BrokenReply, Fields
 from src.trading.error_codes import NOT_SENT, Reaction, may_pass, meaning, needs_a_person, nothing_done, reaction
 from src.trading.outgoing import OutgoingOrder, Purpose
 
@@ -66,10 +70,13 @@ class Terms(NamedTuple):
 
     private_url: str = "https://api.bitbank.cc"
     public_url: str = "https://public.bitbank.cc"
+    private_stream: str = "https://ps.pndsn.com"
+    public_stream: str = "wss://stream.bitbank.cc/socket.io/?EIO=4&transport=websocket"
     time_window_ms: int = 3_000  # how old a request may be when the exchange looks at it
     deadline_s: float = 5.0  # of one request
     read_deadline_s: float = 10.0  # of a read with its repeats, on the injected clock
     max_clock_skew_ms: int = 2_000  # no entry is sent while the clocks differ by more for certain
+    heartbeat: bool = True  # whether the ticker is followed too: its silence tells that the public stream is dead
 
 
 class BitbankMargin:
@@ -91,10 +98,20 @@ class BitbankMargin:
         How the exchange is reached.
     page
         Rows asked for at once, at most 1000.
+    silence_s, poll_s
+        See `PublicStream` and `PrivateStream`.
     """
 
     def __init__(
-        self, clock: Clock, keys: ApiKeys, instrument: Instrument, terms: Terms = Terms(), *, page: int = PAGE
+        self,
+        clock: Clock,
+        keys: ApiKeys,
+        instrument: Instrument,
+        terms: Terms = Terms(),
+        *,
+        page: int = PAGE,
+        silence_s: float = SILENCE_S,
+        poll_s: float = POLL_S,
     ) -> None:
         self._page = page
         self._clock = clock
@@ -111,9 +128,26 @@ class BitbankMargin:
         self._reads = RateGate(clock, READS_A_SECOND)
         self._writes = RateGate(clock, WRITES_A_SECOND)
         self._public = RateGate(clock, PUBLIC_READS_A_SECOND)
+        self._events = EventQueue(clock)
+        self._streams = (
+            PublicStream(
+                clock,
+                instrument,
+                self._events,
+                terms.public_stream,
+                heartbeat=terms.heartbeat,
+                silence_s=silence_s,
+            ),
+            PrivateStream(clock, instrument, self._events, terms.private_stream, self._credentials, poll_s=poll_s),
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self.in_flight = 0  # requests whose answers are not here yet, polls of streams not counted
 
     async def close(self) -> None:
-        """End connections; orders stay as they are."""
+        """End streams and connections; orders stay as they are."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for gate in (self._reads, self._writes, self._public):
             await gate.close()
         await self._calls.close()
@@ -297,6 +331,48 @@ class BitbankMargin:
         )
         return pair_of(pairs, statuses, self._instrument, asked_at)
 
+    # ----------------------------------------------------------------------------------------- what the streams say
+
+    async def next_event(self) -> ExchangeEvent:
+        """Wait for the next thing the exchange's streams say; the first call connects them."""
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(stream.run()) for stream in self._streams]
+            for task in self._tasks:
+                task.add_done_callback(self._ended)
+        return await self._events.get()
+
+    @property
+    def received(self) -> int:
+        """How many messages the streams brought so far."""
+        return sum(stream.received for stream in self._streams)
+
+    @property
+    def connections(self) -> int:
+        """How often a stream was connected so far."""
+        return sum(stream.connections for stream in self._streams)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is awaited, or a stream is being connected; a stream that listens is not busy."""
+        return self.in_flight > 0 or any(stream.connecting for stream in self._streams)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every event was dealt with: a reader is done with one when it asks for the next."""
+        return not self._tasks or self._events.idle
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """Tell readers when a stream ended by itself, which it never does but by a fault of this program."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._events.fail(error)
+
+    async def _credentials(self) -> Credentials:
+        def parse(data: Data) -> Credentials:
+            row = Fields(data, "subscribe", self._instrument)
+            return Credentials(row.text("pubnub_channel"), row.text("pubnub_token"))
+
+        return await self._read("subscribe", {}, parse)
+
     async def _timed(self, method: str, parse: Callable[[Data], Parsed]) -> tuple[Parsed, int]:
         began = self._clock.now()
         return await self._read(method, {}, parse), self._clock.now() - began
@@ -356,15 +432,21 @@ class BitbankMargin:
     async def _signed(self, gate: RateGate, method: str, parameters: Parameters, urgency: int) -> Data:
         """Send a request in its turn; if its signature or time is refused, sign and send it once more."""
         try:
-            async with gate.turn(urgency):
-                return await self._calls.call(method, parameters)
+            return await self._called(gate, method, parameters, urgency)
         except CodeGiven as e:
             refused = reaction(e.code)
             again = refused is Reaction.KEY or (refused is Reaction.CLOCK and self._calls.set_clock())
             if not (again and e.certain):
                 raise
+        return await self._called(gate, method, parameters, urgency)
+
+    async def _called(self, gate: RateGate, method: str, parameters: Parameters, urgency: int) -> Data:
         async with gate.turn(urgency):
-            return await self._calls.call(method, parameters)
+            self.in_flight += 1
+            try:
+                return await self._calls.call(method, parameters)
+            finally:
+                self.in_flight -= 1
 
     def _heed_rate(self, gate: RateGate, code: int) -> None:
         if code == TOO_MANY_REQUESTS:

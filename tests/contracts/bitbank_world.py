@@ -1,20 +1,22 @@
 """A twin with an account on it that bitbank's client trades, for the contract suite and for tests of faults."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 from src.core.clock import SystemClock
 from src.core.domain.market import BTC_JPY, Side
 from src.core.protocols import Clock
 from src.data.api_keys import ApiKeys
-from src.data.bitbank_margin import PAGE, BitbankMargin, Terms
+from src.data.bitbank_margin import BitbankMargin, Terms
 from src.twin.process import Account, RunningTwin
 from tests.contracts.exchange_contract import PRICE
 
 SIDES = {Side.BUY: "buy", Side.SELL: "sell"}
 UNHURRIED = {"queries_per_second": 0, "updates_per_second": 0, "public_lag": 0}
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 _numbers = itertools.count(1)
 
 
@@ -53,7 +55,7 @@ class TwinWorld:
 
 @asynccontextmanager
 async def opened(
-    twin: RunningTwin, *, clock: Clock | None = None, page: int = PAGE, **terms: Any
+    twin: RunningTwin, *, clock: Clock | None = None, limits: Mapping[str, Any] = NOTHING, **terms: Any
 ) -> AsyncIterator[TwinWorld]:
     """Open an account and a rich rival on a twin, bring its market to the price, and connect a client."""
     twin.control("DELETE", "/faults")
@@ -64,9 +66,14 @@ async def opened(
     account = twin.open_account(f"ours{number}", jpy="10000000")
     rival = twin.open_account(f"theirs{number}", jpy="100000000000", btc="10000")
     twin.act("trade", price=str(PRICE))
-    urls = {"private_url": twin.rest, "public_url": twin.rest}
+    urls = {
+        "private_url": twin.rest,
+        "public_url": twin.rest,
+        "private_stream": twin.announced["private_stream"],
+        "public_stream": twin.announced["public_stream"],
+    }
     port = BitbankMargin(
-        clock or SystemClock(), ApiKeys(account.key, account.secret), BTC_JPY, Terms(**{**urls, **terms}), page=page
+        clock or SystemClock(), ApiKeys(account.key, account.secret), BTC_JPY, Terms(**{**urls, **terms}), **limits
     )
     try:
         yield TwinWorld(twin, port, account, rival)
