@@ -41,6 +41,11 @@ class Watched(Protocol):
         """How often a stream was connected so far."""
         ...
 
+    @property
+    def joins(self) -> int:
+        """How many rooms it asked to join so far."""
+        ...
+
 
 class LockStepClock:
     """A `Clock` whose time is the simulated exchange's.
@@ -59,13 +64,14 @@ class LockStepClock:
 
     def __init__(self, start: Millis, control_url: str, token: str) -> None:
         self._clock = ManualClock(start)
-        self._address = f"{control_url.rstrip('/')}/wait"
+        self._control = control_url.rstrip("/")
         self._headers = {"X-Twin-Token": token}
         self._watched: list[Watched] = []
         self._working: list[Callable[[], bool]] = []
         self._threads = 0
         self._offset: int | None = None  # messages that were sent and that nobody here was to read
         self._connections = 0
+        self._joins = 0  # that the exchange had heard before we came
         self.waits = 0  # how often the exchange was asked to move
 
     def now(self) -> Millis:
@@ -98,6 +104,7 @@ class LockStepClock:
         loop.run_in_executor = self._counted(in_executor)
         try:
             async with aiohttp.ClientSession(headers=self._headers) as session:
+                self._joins = await self._heard_joins(session)
                 while True:
                     await self._settled(ready)
                     await self._move(session)
@@ -148,6 +155,7 @@ class LockStepClock:
         wake = self._clock.next_wake()
         until = Millis(now + HORIZON) if wake is None else wake
         woken = await self._ask(session, until, self._received() + self._offset)
+        self._offset = min(self._offset, woken["sent"] - self._received())  # nobody reads more than was sent
         if woken["now"] > now:
             self._clock.advance_to(Millis(woken["now"]))
         if woken["reason"] == "in_flight":
@@ -168,22 +176,26 @@ class LockStepClock:
                 self._offset = None
 
     async def _count_anew(self, session: aiohttp.ClientSession) -> None:
-        """Learn how many messages there were that are not for us, once none is on its way any more."""
+        """Learn how many messages there were that are not for us, once joins were heard and nothing is on its way."""
+        self._offset = None
         before = self._received()
         await asyncio.sleep(QUIET_S)
-        if self._received() == before and self._quiet:
+        asked = sum(client.joins for client in self._watched)
+        if self._received() == before and self._quiet and await self._heard_joins(session) >= self._joins + asked:
             woken = await self._ask(session, self.now(), None)
-            if self._received() == before:
-                self._offset = woken["sent"] - before
-                return
-        self._offset = None
+            self._offset = woken["sent"] - self._received()
+
+    async def _heard_joins(self, session: aiohttp.ClientSession) -> int:
+        async with session.get(f"{self._control}/state") as reply:
+            state: dict[str, Any] = await reply.json()
+        return int(state.get("joins", 0))
 
     def _received(self) -> int:
         return sum(client.received for client in self._watched)
 
     async def _ask(self, session: aiohttp.ClientSession, until: Millis, seen: int | None) -> dict[str, Any]:
         self.waits += 1
-        async with session.post(self._address, json={"until": until, "seen": seen}) as reply:
+        async with session.post(f"{self._control}/wait", json={"until": until, "seen": seen}) as reply:
             answer: dict[str, Any] = await reply.json()
         if reply.status != 200:
             raise ConfigError(

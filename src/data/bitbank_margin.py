@@ -129,17 +129,13 @@ class BitbankMargin:
         self._writes = RateGate(clock, WRITES_A_SECOND)
         self._public = RateGate(clock, PUBLIC_READS_A_SECOND)
         self._events = EventQueue(clock)
-        self._streams = (
-            PublicStream(
-                clock,
-                instrument,
-                self._events,
-                terms.public_stream,
-                heartbeat=terms.heartbeat,
-                silence_s=silence_s,
-            ),
-            PrivateStream(clock, instrument, self._events, terms.private_stream, self._credentials, poll_s=poll_s),
+        self._public_stream = PublicStream(
+            clock, instrument, self._events, terms.public_stream, heartbeat=terms.heartbeat, silence_s=silence_s
         )
+        self._private_stream = PrivateStream(
+            clock, instrument, self._events, terms.private_stream, self._credentials, poll_s=poll_s
+        )
+        self._streams = (self._public_stream, self._private_stream)
         self._tasks: list[asyncio.Task[None]] = []
         self.in_flight = 0  # requests whose answers are not here yet, polls of streams not counted
 
@@ -350,6 +346,11 @@ class BitbankMargin:
     def connections(self) -> int:
         """How often a stream was connected so far."""
         return sum(stream.connections for stream in self._streams)
+
+    @property
+    def joins(self) -> int:
+        """How often a room of the public stream was joined so far."""
+        return self._public_stream.joins
 
     @property
     def busy(self) -> bool:

@@ -55,6 +55,7 @@ class PublicStream:
         self._rooms = tuple(f"{kind}_{instrument.pair}" for kind in kinds)
         self._up = False
         self.connecting = False
+        self.joins = 0  # sent, ever
         self.received = 0  # room messages, ever
         self.connections = 0
 
@@ -104,6 +105,7 @@ class PublicStream:
             if loop.time() - joined_at >= REJOIN_S:
                 joined_at = loop.time()
                 for room in self._rooms:
+                    self.joins += 1
                     await socket.send_str(join(room))
                 self._say_up()
             ends = min(frame_at + patience, spoke_at + self._silence_s) if self._heartbeat else frame_at + patience

@@ -71,6 +71,7 @@ class Control:
             "service": service.now,
             "lock_step": service.venue.clock.lock_step,
             "sent": self._lock_step.sent,
+            "joins": service.public.joins,
             "users": list(service.accounts.names()),
             "switches": service.switches.model_dump(),
             "faults": service.faults.report(),

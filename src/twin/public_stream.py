@@ -61,6 +61,7 @@ class PublicStream:
         self._sessions: set[Session] = set()
         self._held: dict[str, Sent] = {}  # swapped: sent after the room's next message
         self.sent = 0  # room messages, ever, over all connections
+        self.joins = 0  # that were heard, ever, heeded or not
 
     def watched(self) -> set[str]:
         """Return the rooms that somebody is in."""
@@ -163,6 +164,7 @@ class PublicStream:
         return True
 
     def _join(self, session: Session, room: str) -> None:
+        self.joins += 1
         if any(isinstance(action, Lose) for action in self._strike("join", room)):
             return
         session.rooms.add(room)
