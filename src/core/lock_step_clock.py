@@ -11,7 +11,7 @@ from src.core.clock import ManualClock
 from src.core.domain.time import MINUTE, Millis
 from src.core.exceptions import ConfigError
 
-SPINS: Final = 500  # turns of the event loop in which an answer from this machine is expected
+SPINS: Final = 100  # turns of the event loop in which an answer from this machine is expected
 NAP_S: Final = 0.001
 PATIENCE_S: Final = 1.0  # for a message that was sent and does not come: a stream that lost it
 QUIET_S: Final = 0.03  # without a message: what was sent before a connection was made has come

@@ -33,6 +33,7 @@ _FOLDERS: Final = (
 def find_conflicts(settings: Settings) -> Iterator[Conflict]:
     """Yield what cannot be, section by section."""
     yield from _market(settings)
+    yield from _exchange(settings)
     yield from _folders(settings)
     yield from _weights(settings)
     yield from _sizes(settings)
@@ -48,6 +49,35 @@ def _market(settings: Settings) -> Iterator[Conflict]:
         what = "data.base_url is not the address of a server"
         remedy = "write null for bitbank's own, or http://host:port or https://host without user, path or query"
         yield Conflict((("data", "base_url"),), what, remedy)
+
+
+def _exchange(settings: Settings) -> Iterator[Conflict]:
+    exchange = settings.exchange
+    for name in ("private_url", "public_url", "private_stream"):
+        url = getattr(exchange, name)
+        if not _is_server(url):
+            remedy = "write https://host or http://127.0.0.1:port without user, path or query"
+            yield Conflict((("exchange", name),), f"exchange.{name} is not the address of a server", remedy)
+        elif name.startswith("private") and not _is_kept_from_others(url):
+            remedy = "write https://host; http is for a simulated exchange on this machine (127.0.0.1)"
+            yield Conflict((("exchange", name),), f"exchange.{name} would send the key unencrypted", remedy)
+    if not _is_socket(exchange.public_stream):
+        remedy = "write wss://host/socket.io/?EIO=4&transport=websocket, or what a simulated exchange announced"
+        yield Conflict((("exchange", "public_stream"),), "exchange.public_stream is no websocket's address", remedy)
+
+
+def _is_kept_from_others(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in {"127.0.0.1", "::1", "localhost"}
+
+
+def _is_socket(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        return False
+    return has_host and parts.scheme in {"ws", "wss"}
 
 
 def _is_server(url: str) -> bool:

@@ -44,6 +44,22 @@ class DataSettings(Section):
     base_url: str | None  # null: bitbank's own
 
 
+class ExchangeSettings(Section):
+    """Where the exchange is reached with the account's key, and how long its answers are waited for."""
+
+    private_url: Annotated[str, Field(min_length=1)]
+    public_url: Annotated[str, Field(min_length=1)]
+    private_stream: Annotated[str, Field(min_length=1)]
+    public_stream: Annotated[str, Field(min_length=1)]
+    time_window_ms: Annotated[
+        int, Field(ge=500, le=60_000, description="bitbank takes at most 60000; shorter settles lost orders sooner")
+    ]
+    deadline_s: Annotated[float, Field(ge=1, le=60)]
+    max_clock_skew_ms: Annotated[
+        int, Field(ge=1, le=60_000, description="bitbank refuses requests from 1000 ms ahead of its clock")
+    ]
+
+
 class StrategySettings(Section):
     """One strategy: its file's name is the key above."""
 
@@ -196,6 +212,7 @@ class Settings(Section):
     language: Literal["ja", "en"]
     market: MarketSettings
     data: DataSettings
+    exchange: ExchangeSettings
     strategies: Annotated[Mapping[str, StrategySettings], Field(min_length=1)]  # in the order of their names
     vote: VoteSettings
     model: ModelSettings

@@ -23,7 +23,9 @@ from src.core.exceptions import ConfigError
 from src.core.orchestration.ml_adapter import ModelAdapter
 from src.core.orchestration.ml_loader import load_model
 from src.core.protocols import Clock
+from src.data.api_keys import ApiKeys
 from src.data.bitbank_client import PUBLIC_URL, BitbankClient
+from src.data.bitbank_margin import BitbankMargin, Terms
 from src.data.data_cache import DataCache
 from src.features.feature_generator import FeatureSettings
 from src.ml.artefact import Running
@@ -154,6 +156,32 @@ def trading_store(settings: Settings) -> DataCache:
 def trim_trading_store(settings: Settings) -> int:
     """Drop candles older than the settings keep from the trader's own store; return how many bars went."""
     return trading_store(settings).apply_retention(settings.data.series, settings.data.retention_days)
+
+
+def exchange_terms(settings: Settings, *, heartbeat: bool = True) -> Terms:
+    """Return how the exchange is reached.
+
+    Parameters
+    ----------
+    heartbeat
+        Whether the ticker is followed as a sign of life; not in lock-step, where each of its messages is a halt.
+    """
+    exchange = settings.exchange
+    return Terms(
+        private_url=exchange.private_url,
+        public_url=exchange.public_url,
+        private_stream=exchange.private_stream,
+        public_stream=exchange.public_stream,
+        time_window_ms=exchange.time_window_ms,
+        deadline_s=exchange.deadline_s,
+        max_clock_skew_ms=exchange.max_clock_skew_ms,
+        heartbeat=heartbeat,
+    )
+
+
+def bitbank_margin(settings: Settings, clock: Clock, keys: ApiKeys, *, heartbeat: bool = True) -> BitbankMargin:
+    """Return the margin account at the exchange; see `exchange_terms`."""
+    return BitbankMargin(clock, keys, instrument(settings), exchange_terms(settings, heartbeat=heartbeat))
 
 
 def bitbank_client(

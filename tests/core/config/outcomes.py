@@ -31,6 +31,7 @@ from src.core.orchestration.labelling import vote_all
 from src.core.orchestration.wiring import (
     bitbank_client,
     core_params,
+    exchange_terms,
     executor_params,
     feature_settings,
     instrument,
@@ -308,6 +309,11 @@ async def _fetch(settings: Settings, times: int, silent: bool = False) -> tuple[
 def order_work(loaded: Loaded) -> object:
     """How orders are worked on a live exchange, and how often the trader looks around."""
     return executor_params(loaded.settings), loaded.settings.execution.watch_seconds
+
+
+def exchange_reached(loaded: Loaded) -> object:
+    """How the account at the exchange is reached; tests/contracts show what each of these terms does."""
+    return exchange_terms(loaded.settings)
 
 
 def requests_sent(loaded: Loaded) -> int:
