@@ -209,8 +209,8 @@ def sweep(
     from rich.console import Console
 
     from src.backtest.sweep import Request, prepare_sweep, run_sweep
-    from src.backtest.sweep_report import check_figure, sweep_summary
-    from src.backtest.sweep_store import read_results
+    from src.backtest.sweep_report import check_figure, overfitting_of, sweep_summary
+    from src.backtest.sweep_store import read_results, read_returns
     from src.backtest.trial_ledger import TrialLedger
     from src.core.clock import SystemClock
     from src.core.config import load_config
@@ -232,10 +232,10 @@ def sweep(
     except KeyboardInterrupt:
         typer.echo("stopped: every set finished so far is kept and counted; --resume goes on from there", err=True)
         raise typer.Exit(130) from None
-    counted = ledger.summary(prepared.family)
-    Console().print(
-        sweep_summary(read_results(folder), by, top, counted, prepared.stretch.info.synthetic, settings.language)
-    )
+    lines, counted = read_results(folder), ledger.summary(prepared.family)
+    overfitting = overfitting_of(read_returns(folder, prepared.manifest["days"], len(lines)))
+    synthetic = prepared.stretch.info.synthetic
+    Console().print(sweep_summary(lines, by, top, counted, overfitting, synthetic, settings.language))
     if not found.harmless:
         typer.echo(f"trial ledger: {found.text}", err=True)
     typer.echo(str(folder))

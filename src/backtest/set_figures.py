@@ -72,7 +72,7 @@ def daily_returns(equity: Ints, initial: Money, final: Money, ends: DayEnds) -> 
 
 
 def set_figures(
-    initial: Money, final: Money, output: Output, trades: int, ends: DayEnds, unit: Instrument
+    initial: Money, final: Money, output: Output, trades: int, returns: Floats, days: int, unit: Instrument
 ) -> SetFigures:
     """Return the figures of a run.
 
@@ -82,18 +82,18 @@ def set_figures(
         Balance before the first bar, and after everything was closed.
     output
         Of the fold, at least one bar; its first `trades` lines of trades count.
-    ends
-        Of the same bars.
+    returns, days
+        `daily_returns` of the same run, and how many days it has.
     """
     rows = output.trades[:trades]
     fee, interest, slippage = (float(unit.jpy(Money(int(rows[:, k].sum())))) for k in (_FEE, _INTEREST, _SLIPPAGE))
-    found = moments(daily_returns(output.equity, initial, final, ends))
+    found = moments(returns)
     return SetFigures(
         final_balance_jpy=float(unit.jpy(final)),
         return_pct=100 * (final - initial) / initial,
         max_drawdown_pct=100 * max_drawdown(np.concatenate(([initial], output.equity, [final]))),
         sharpe_daily=None if found is None else found.sharpe,
-        days=ends.days,
+        days=days,
         skew=None if found is None else found.skew,
         kurtosis=None if found is None else found.kurtosis,
         trades=trades,

@@ -21,7 +21,7 @@ CONVINCING: Final = 0.95
 """Probability that a deflated or probabilistic Sharpe ratio must reach."""
 
 EULER_MASCHERONI: Final = 0.5772156649015329
-_FEW_TRIALS: Final = 10
+_ROUNDING: Final = 1e-6  # of a sum of shares of a try
 _NORMAL: Final = NormalDist()
 
 
@@ -39,6 +39,14 @@ class Trials(NamedTuple):
 
     tried: int  # different runs, this one included
     variance: float | None  # of their per-observation Sharpe ratios; None with fewer than two
+    independent: float | None = None  # how many tries that do not resemble one another they amount to; None: all
+
+    @property
+    def deflating(self) -> int:
+        """How many independent tries to deflate by, rounded up: at least 1, at most all."""
+        if self.independent is None:
+            return self.tried
+        return max(1, math.ceil(min(self.independent - _ROUNDING, self.tried)))
 
 
 def moments(returns: Floats) -> Moments | None:
@@ -114,18 +122,18 @@ def expected_maximum(trials: int, variance: float) -> float:
 def trial_variance(trials: Trials, observations: int) -> float:
     """Return the variance of trial Sharpe ratios to deflate by.
 
-    The measured one. With fewer than ten trials that is hardly known, so it is then at least 1/(n - 1), what
-    independent tries without skill show on `observations` returns.
+    The measured one, but at least 1/(n - 1), what independent tries without skill show on `observations` returns.
+    Less says that few tries were made, or that they resemble one another: the variance is hardly known then, and
+    the number of independent tries accounts for it.
     """
     chance = 1 / (observations - 1)
-    if trials.variance is None:
-        return chance
-    return max(trials.variance, chance) if trials.tried < _FEW_TRIALS else trials.variance
+    return chance if trials.variance is None else max(trials.variance, chance)
 
 
 def deflated_sharpe(found: Moments, trials: Trials) -> float | None:
     """Return the probability that the true Sharpe ratio is above 0, given that it is the best of `trials`.
 
-    The probabilistic Sharpe ratio against the expected maximum of that many tries without skill (2014, eq. 2).
+    The probabilistic Sharpe ratio against the expected maximum of that many independent tries without skill (2014,
+    eq. 2).
     """
-    return probabilistic_sharpe(found, expected_maximum(trials.tried, trial_variance(trials, found.observations)))
+    return probabilistic_sharpe(found, expected_maximum(trials.deflating, trial_variance(trials, found.observations)))

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from src.backtest.fold import MarketParams, Tape, brief_output
+from src.backtest.independent_trials import independent_trials
 from src.backtest.parameter_space import Axis, SettingsOfSets, Value, read_axes, value_in, value_sets
 from src.backtest.playback import Player, Progress, compiled_player, interpreted_player, is_compiled, silent
 from src.backtest.preparation import (
@@ -35,9 +36,9 @@ from src.backtest.preparation import (
     starting_cash,
     trial_family,
 )
-from src.backtest.set_figures import SetFigures, day_ends, set_figures
+from src.backtest.set_figures import Floats, SetFigures, daily_returns, day_ends, set_figures
 from src.backtest.sharpe import Moments
-from src.backtest.sweep_store import ResultWriter, open_results, read_results
+from src.backtest.sweep_store import ResultWriter, open_results, read_results, read_returns
 from src.backtest.tape import build_tape, frozen
 from src.backtest.trial_chain import Trial, TrialKind
 from src.backtest.trial_ledger import Finding, TrialLedger
@@ -76,6 +77,13 @@ class Job:
     unit: Instrument
     compiled: bool
     cache: Path
+
+
+class Measured(NamedTuple):
+    """What one set left."""
+
+    figures: SetFigures
+    returns: Floats  # of its days; empty if there are none on such an account
 
 
 class Sweep(NamedTuple):
@@ -188,15 +196,19 @@ def run_sweep(
             if todo:
                 _run(sweep, todo, results, (processes, cluster), progress)
         finally:
-            finding = ledger.append(trials_of(sweep, read_results(folder)))
+            finding = ledger.append(trials_of(sweep, folder))
         return finding
 
 
-def trials_of(sweep: Sweep, lines: Sequence[Mapping[str, Any]]) -> list[Trial]:
-    """Return the sets whose lines are given as trials for the ledger."""
-    closed_at = sweep.job.tape.closed_at
+def trials_of(sweep: Sweep, folder: Path) -> list[Trial]:
+    """Return the sets that `folder` holds as trials for the ledger.
+
+    Each is the same share of an independent try: sets that resemble one another are many sets, but few tries.
+    """
+    lines, closed_at = read_results(folder), sweep.job.tape.closed_at
     after, until = Millis(int(closed_at[0]) - BAR_15M), Millis(int(closed_at[-1]))
-    data = sweep.manifest["data_hash"]
+    data, sets = sweep.manifest["data_hash"], len(lines)
+    share = independent_trials(read_returns(folder, sweep.manifest["days"], sets)) / sets if sets else 1.0
     return [
         Trial(
             TrialKind.SWEEP,
@@ -207,6 +219,7 @@ def trials_of(sweep: Sweep, lines: Sequence[Mapping[str, Any]]) -> list[Trial]:
             after,
             until,
             moments_in(line),
+            min(share, 1.0),
         )
         for line in lines
     ]
@@ -229,8 +242,8 @@ def _run(
     job = _compiled_once(sweep.job, todo[0], progress)
     progress("sets", results.count, len(sweep.members))
     with closing(_figures(job, todo, *where)) as found:
-        for member, figures in _in_order(found, todo):
-            results.append(_line(sweep.axes, member, figures))
+        for member, measured in _in_order(found, todo):
+            results.append(_line(sweep.axes, member, measured.figures), measured.returns)
             progress("sets", results.count, len(sweep.members))
 
 
@@ -275,6 +288,7 @@ def _manifest(
         "to": format_jst(Millis(int(candles.closed_at[-1]))),
         "bars": len(candles) - first,
         "bars_warmup": first,
+        "days": day_ends(candles.closed_at[first:]).days,
         "strategies": list(names),
         "data_hash": candles.sha256(),
         "config_hash": settings.hash(),
@@ -313,12 +327,14 @@ class _Station:
         self._unit = job.unit
         self._alone = threading.Lock()  # a cluster's process may work in several threads
 
-    def measure(self, member: Member) -> SetFigures:
-        """Return the figures of one set; whatever the arrays held before is written over."""
+    def measure(self, member: Member) -> Measured:
+        """Return what one set left; whatever the arrays held before is written over."""
         with self._alone:
             played = self._player.play(member.cash, member.params, member.market, self._output)
             world, trades = self._player.closed(played, member.params, self._output)
-            return set_figures(member.cash, world.book.cash, self._output, trades, self._ends, self._unit)
+            final, days = world.book.cash, self._ends.days
+            returns = daily_returns(self._output.equity, member.cash, final, self._ends)
+            return Measured(set_figures(member.cash, final, self._output, trades, returns, days, self._unit), returns)
 
 
 _here: dict[str, Any] = {}
@@ -349,12 +365,12 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _measure_here(member: Member) -> SetFigures:
+def _measure_here(member: Member) -> Measured:
     return _station_for(_here["job"], member).measure(member)
 
 
-def _measure_there(job: Job, member: Member) -> SetFigures | None:
-    """Return the figures of one set; None where the program is another one."""
+def _measure_there(job: Job, member: Member) -> Measured | None:
+    """Return what one set left; None where the program is another one."""
     return _station_for(job, member).measure(member) if job.program == _program() else None
 
 
@@ -372,7 +388,7 @@ def _compiled_once(job: Job, member: Member, progress: Progress) -> Job:
 
 def _figures(
     job: Job, members: Sequence[Member], processes: int | None, cluster: str | None
-) -> Generator[tuple[int, SetFigures], None, None]:
+) -> Generator[tuple[int, Measured], None, None]:
     """Yield the sets' numbers and figures as they are finished."""
     if cluster is not None:
         with _cluster(cluster, job) as (executor, there, width):
@@ -381,15 +397,15 @@ def _figures(
     wanted = min(processes or len(os.sched_getaffinity(0)), len(members))
     if wanted == 1 or processes is None:
         alone = 0
-        for number, figures in _alone(job, members, not_longer_than=None if wanted == 1 else _WORTH_PROCESSES_S):
+        for number, measured in _alone(job, members, not_longer_than=None if wanted == 1 else _WORTH_PROCESSES_S):
             alone += 1
-            yield number, figures
+            yield number, measured
         members = members[alone:]
     if members:
         yield from _pooled(job, members, wanted)
 
 
-def _alone(job: Job, members: Sequence[Member], not_longer_than: float | None) -> Iterator[tuple[int, SetFigures]]:
+def _alone(job: Job, members: Sequence[Member], not_longer_than: float | None) -> Iterator[tuple[int, Measured]]:
     """Yield figures worked out in this process; stop once what is left would take longer, in seconds."""
     station = _Station(job, len(members[0].params.strategies), members[0])
     begun = time.perf_counter()
@@ -400,7 +416,7 @@ def _alone(job: Job, members: Sequence[Member], not_longer_than: float | None) -
             return
 
 
-def _pooled(job: Job, members: Sequence[Member], wanted: int) -> Iterator[tuple[int, SetFigures]]:
+def _pooled(job: Job, members: Sequence[Member], wanted: int) -> Iterator[tuple[int, Measured]]:
     """Yield figures as the processes of a pool finish them."""
     pool = ProcessPoolExecutor(wanted, get_context("spawn"), _begin, (job,))
     try:
@@ -416,12 +432,12 @@ def _pooled(job: Job, members: Sequence[Member], wanted: int) -> Iterator[tuple[
 
 def _stream(
     executor: Executor,
-    submit: Callable[[Executor, Member], "Future[SetFigures | None]"],
+    submit: Callable[[Executor, Member], "Future[Measured | None]"],
     members: Sequence[Member],
     width: int,
-) -> Iterator[tuple[int, SetFigures]]:
+) -> Iterator[tuple[int, Measured]]:
     """Yield figures as they come, with only a few sets in the queue at a time."""
-    waiting: dict[Future[SetFigures | None], int] = {}
+    waiting: dict[Future[Measured | None], int] = {}
     rest = iter(members)
     while True:
         for member in rest:
@@ -432,21 +448,19 @@ def _stream(
             return
         done, _ = wait(waiting, return_when=FIRST_COMPLETED)
         for future in done:
-            number, figures = waiting.pop(future), future.result()
-            if figures is None:
+            number, measured = waiting.pop(future), future.result()
+            if measured is None:
                 raise _other_program()
-            yield number, figures
+            yield number, measured
 
 
-def _in_order(
-    found: Iterator[tuple[int, SetFigures]], members: Sequence[Member]
-) -> Iterator[tuple[Member, SetFigures]]:
+def _in_order(found: Iterator[tuple[int, Measured]], members: Sequence[Member]) -> Iterator[tuple[Member, Measured]]:
     """Yield the sets in their order; what comes early waits."""
-    early: dict[int, SetFigures] = {}
+    early: dict[int, Measured] = {}
     rest = iter(members)
     due = next(rest)
-    for number, figures in found:
-        early[number] = figures
+    for number, measured in found:
+        early[number] = measured
         while due.number in early:
             yield due, early.pop(due.number)
             following = next(rest, None)

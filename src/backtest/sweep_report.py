@@ -4,17 +4,21 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 from rich import box
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from src.backtest.overfitting import Overfitting, probability_of_overfitting
 from src.backtest.set_figures import SetFigures
 from src.backtest.sharpe import Moments, Trials, deflated_sharpe, expected_maximum, trial_variance
 from src.core.exceptions import ConfigError
 
 Line = Mapping[str, Any]
+Floats = npt.NDArray[np.float64]
 
 LOWER_IS_BETTER: Final = frozenset({"max_drawdown_pct", "fees_jpy", "interest_jpy", "slippage_jpy", "bars_halted"})
 _NOT_RANKED: Final = frozenset({"days", "skew", "kurtosis"})
@@ -48,7 +52,10 @@ _WORDS: Final = {
         "tried": "{sets:,}組を試しました。最良の1組は「選ばれた」数字で、良すぎる方へ偏っています。",
         "one": "1組だけを試しました。何も選んでいません。",
         "counted": "この市場でこれまでに試した数(台帳): {count:,}",
-        "chance": "実力がまったくなくても、{count:,}回試せば最良の日次シャープは約{daily:.4f}"
+        "alike": "互いに似た設定が多く、独立した試行としては約{count:,}回分です(平均相関による)。",
+        "overfitting": "過剰適合の確率(CSCV、{halvings:,}通りの二分割): {probability:.0%}"
+        "(片方の期間で最良の組がもう片方で中央値以下になる割合)。そこで損失になる割合: {loss:.0%}",
+        "chance": "実力がまったくなくても、独立に{count:,}回試せば最良の日次シャープは約{daily:.4f}"
         "(年率{yearly:.2f})になります。",
         "best": "最良の組: 日次シャープ {daily:.4f}(年率{yearly:.2f})、{days:,}日",
         "deflated": "試行数で割り引いた後に本物である確率: {probability:.0%}{verdict}",
@@ -61,7 +68,10 @@ _WORDS: Final = {
         "tried": "{sets:,} SETS WERE TRIED. The best of them was chosen for looking good: its figures are too good.",
         "one": "One set was tried; nothing was chosen.",
         "counted": "Tried on this market so far, by the trial ledger: {count:,}",
-        "chance": "Without any skill, the best daily Sharpe of {count:,} tries would be about {daily:.4f} "
+        "alike": "Many resemble one another: by their average correlation they amount to {count:,} independent tries.",
+        "overfitting": "Probability of overfitting (CSCV, {halvings:,} halvings): {probability:.0%} - how often the "
+        "best of one half of the time was no better than the median in the other. It lost money there in {loss:.0%}.",
+        "chance": "Without any skill, the best daily Sharpe of {count:,} independent tries would be about {daily:.4f} "
         "({yearly:.2f} a year).",
         "best": "The best here: daily Sharpe {daily:.4f} ({yearly:.2f} a year) over {days:,} days.",
         "deflated": "Probability that it is real after deflating for the tries: {probability:.0%}{verdict}",
@@ -116,40 +126,59 @@ def best_table(lines: Sequence[Line], by: str, top: int, language: str) -> Table
     return table
 
 
-def warning(lines: Sequence[Line], counted: Trials, synthetic: bool, language: str) -> Panel:
+def warning(
+    lines: Sequence[Line], counted: Trials, overfitting: Overfitting | None, synthetic: bool, language: str
+) -> Panel:
     """Return what the best of so many tries is worth.
 
     Parameters
     ----------
     counted
         What the trial ledger knows of this market, these sets included.
+    overfitting
+        Of these sets; None if they are too few.
     """
     words, sets = _WORDS[language], len(lines)
     said = [words["tried"].format(sets=sets) if sets > 1 else words["one"]]
     if counted.tried > sets:
         said.append(words["counted"].format(count=counted.tried))
+    if counted.deflating < counted.tried:
+        said.append(words["alike"].format(count=counted.deflating))
     said += _worth(lines, counted, words)
+    if overfitting is not None:
+        said.append(words["overfitting"].format(**overfitting._asdict()))
     if synthetic:
         said.append(words["synthetic"])
     first = Text(said[0], style="bold")
     return Panel(Group(first, *(Text(text) for text in said[1:])), border_style="red", box=box.HEAVY)
 
 
+def overfitting_of(returns: Floats) -> Overfitting | None:
+    """Return the probability of overfitting of sets by their daily returns, shape (days, sets), NaN where lost."""
+    return probability_of_overfitting(returns[:, np.isfinite(returns).all(axis=0)])
+
+
 def sweep_summary(
-    lines: Sequence[Line], by: str, top: int, counted: Trials, synthetic: bool, language: str
+    lines: Sequence[Line],
+    by: str,
+    top: int,
+    counted: Trials,
+    overfitting: Overfitting | None,
+    synthetic: bool,
+    language: str,
 ) -> RenderableType:
     """Return what is printed at the end of a sweep."""
-    return Group(best_table(lines, by, top, language), warning(lines, counted, synthetic, language))
+    return Group(best_table(lines, by, top, language), warning(lines, counted, overfitting, synthetic, language))
 
 
 def _worth(lines: Sequence[Line], trials: Trials, words: Mapping[str, str]) -> list[str]:
     best = best_by_sharpe(lines)
     if best is None:
         return [words["none"]]
-    chance = expected_maximum(trials.tried, trial_variance(trials, best.observations))
+    chance = expected_maximum(trials.deflating, trial_variance(trials, best.observations))
     probability = deflated_sharpe(best, trials)
     said = [
-        words["chance"].format(count=trials.tried, daily=chance, yearly=chance * _YEAR),
+        words["chance"].format(count=trials.deflating, daily=chance, yearly=chance * _YEAR),
         words["best"].format(daily=best.sharpe, yearly=best.sharpe * _YEAR, days=best.observations),
     ]
     if probability is not None:

@@ -3,6 +3,7 @@
     sweep.json             what is tried, on what: written first, compared when a sweep is resumed
     results.jsonl.part     the lines so far; after a kill, all but a torn last line count
     results.jsonl          the same file once it is whole
+    returns.f64            each set's daily returns, as many little-endian doubles as there are days; NaN if it has none
 
 A sweep that was killed and resumed leaves the same bytes as one that was not.
 """
@@ -14,6 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
 from src.core.exceptions import ConfigError, StoreDamaged
 from src.data.atomic_file import sync_folder, write_atomically
 from src.data.writer_lock import single_writer
@@ -21,7 +25,11 @@ from src.data.writer_lock import single_writer
 MANIFEST: Final = "sweep.json"
 RESULTS: Final = "results.jsonl"
 UNFINISHED: Final = "results.jsonl.part"
+RETURNS: Final = "returns.f64"
 _LOCK_WAIT_S: Final = 1.0
+_DOUBLE: Final = np.dtype("<f8")
+
+Floats = npt.NDArray[np.float64]
 
 Line = Mapping[str, Any]
 """One set: its number, its parameters and its figures, plain JSON values."""
@@ -30,22 +38,27 @@ Line = Mapping[str, Any]
 class ResultWriter:
     """Appends lines to the unfinished results; a line that was written stays."""
 
-    def __init__(self, folder: Path, kept: int) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, kept: int, days: int) -> None:
         self.count = kept
+        self._days = days
+        self._returns = (folder / RETURNS).open("ab")
         self._file = (folder / UNFINISHED).open("ab")
 
-    def append(self, line: Line) -> None:
-        """Write the next set's line."""
+    def append(self, line: Line, returns: Floats) -> None:
+        """Write the next set's returns, empty or one a day, then its line."""
+        row = returns if len(returns) else np.full(self._days, np.nan)
+        self._returns.write(row.astype(_DOUBLE).tobytes())
+        self._returns.flush()
         self._file.write(encoded(line))
         self._file.flush()
         self.count += 1
 
     def close(self) -> None:
         """Put what was written on the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        for file in (self._returns, self._file):
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
 
 
 def encoded(line: Line) -> bytes:
@@ -62,7 +75,7 @@ def open_results(folder: Path, manifest: Mapping[str, Any], *, resume: bool) -> 
     Parameters
     ----------
     manifest
-        What is tried; `manifest["sets"]` is the number of lines when it is whole.
+        What is tried; `manifest["sets"]` is the number of lines when it is whole, `manifest["days"]` that of the days.
     resume
         Whether to go on in a folder that holds this sweep.
 
@@ -81,7 +94,9 @@ def open_results(folder: Path, manifest: Mapping[str, Any], *, resume: bool) -> 
         finished = (folder / RESULTS).exists()
         if finished:
             (folder / RESULTS).replace(folder / UNFINISHED)  # the same file, opened once more
-        writer = ResultWriter(folder, _keep_whole_lines(folder / UNFINISHED))
+        kept, days = _keep_whole_lines(folder / UNFINISHED), manifest["days"]
+        _keep_returns(folder / RETURNS, kept * days * _DOUBLE.itemsize)
+        writer = ResultWriter(folder, kept, days)
         try:
             yield writer
         finally:
@@ -104,6 +119,22 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
         raise ConfigError(f"{folder} holds no results of a sweep", remedy="give the folder that a sweep was written to")
     content = paths[0].read_bytes()
     return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+
+
+def read_returns(folder: Path, days: int, sets: int) -> Floats:
+    """Return the daily returns of the first `sets` sets, shape (days, sets); NaN for a set that has none.
+
+    Raises
+    ------
+    StoreDamaged
+        If there are fewer.
+    """
+    path = folder / RETURNS
+    found = np.fromfile(path, _DOUBLE, days * sets) if path.is_file() else np.empty(0)
+    if len(found) < days * sets:
+        raise StoreDamaged(f"{path} lacks the returns of some sets", remedy="run the sweep anew with another --out")
+    table: Floats = found.reshape(sets, days).T
+    return table
 
 
 def _settle(folder: Path, manifest: Mapping[str, Any], resume: bool) -> None:
@@ -152,3 +183,12 @@ def _keep_whole_lines(path: Path) -> int:
     if len(whole) < len(content):
         os.truncate(path, len(whole))
     return len(lines)
+
+
+def _keep_returns(path: Path, length: int) -> None:
+    """Cut off the returns of a set whose line a kill prevented."""
+    found = path.stat().st_size if path.exists() else 0
+    if found < length:
+        raise StoreDamaged(f"{path} lacks the returns of some sets", remedy="run the sweep anew with another --out")
+    if found > length:
+        os.truncate(path, length)

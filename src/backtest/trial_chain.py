@@ -45,6 +45,7 @@ class Trial(NamedTuple):
     from_ms: Millis
     to_ms: Millis
     found: Moments | None  # of its daily returns; None: too few, or no variation
+    share: float = 1.0  # of an independent try, above 0: less for one of several that resemble one another
 
     @property
     def key(self) -> bytes:
@@ -60,31 +61,36 @@ class Tally(NamedTuple):
     measured: int = 0  # of them with a Sharpe ratio
     mean: float = 0.0  # of the per-observation Sharpe ratios
     squares: float = 0.0  # sum of squared distances from the mean
+    independent: float = 0.0  # sum of the trials' shares
 
-    def with_trial(self, sharpe: float | None) -> "Tally":
+    def with_trial(self, sharpe: float | None, share: float = 1.0) -> "Tally":
         """Return the tally after one more trial."""
+        more = self._replace(tried=self.tried + 1, independent=self.independent + share)
         if sharpe is None:
-            return self._replace(tried=self.tried + 1)
+            return more
         measured = self.measured + 1
         step = sharpe - self.mean
         mean = self.mean + step / measured
-        return Tally(self.tried + 1, measured, mean, self.squares + step * (sharpe - mean))
+        return more._replace(measured=measured, mean=mean, squares=self.squares + step * (sharpe - mean))
 
     def joined(self, other: "Tally") -> "Tally":
         """Return the tally of both, which share no trial (Chan, Golub and LeVeque 1979)."""
         measured, step = self.measured + other.measured, other.mean - self.mean
+        tried, independent = self.tried + other.tried, self.independent + other.independent
         if not measured:
-            return Tally(self.tried + other.tried)
+            return Tally(tried, independent=independent)
         return Tally(
-            self.tried + other.tried,
+            tried,
             measured,
             self.mean + step * other.measured / measured,
             self.squares + other.squares + step**2 * self.measured * other.measured / measured,
+            independent,
         )
 
     def trials(self) -> Trials:
-        """Return the count and the sample variance of the Sharpe ratios."""
-        return Trials(self.tried, self.squares / (self.measured - 1) if self.measured > 1 else None)
+        """Return the counts and the sample variance of the Sharpe ratios."""
+        variance = self.squares / (self.measured - 1) if self.measured > 1 else None
+        return Trials(self.tried, variance, self.independent)
 
 
 class Break(NamedTuple):
@@ -135,7 +141,7 @@ class Chain:
             return
         self.keys.add(trial.key)
         before = self.tallies.get(trial.family, Tally())
-        self.tallies[trial.family] = before.with_trial(trial.found.sharpe if trial.found else None)
+        self.tallies[trial.family] = before.with_trial(trial.found.sharpe if trial.found else None, trial.share)
 
     def follow(self, line: bytes) -> None:
         """Take a line that has just been written behind the last."""
@@ -215,6 +221,9 @@ def _trial_of(values: Mapping[str, Any]) -> Trial:
         )
         if not all(math.isfinite(number) for number in found):
             raise ValueError("a moment was not finite")
+    share = float(values.get("share", 1.0))  # lines written before there were shares count in full
+    if not 0 < share <= 1:
+        raise ValueError("a share of a try was not above 0 and at most 1")
     return Trial(
         TrialKind(values["kind"]),
         str(values["family"]),
@@ -224,6 +233,7 @@ def _trial_of(values: Mapping[str, Any]) -> Trial:
         Millis(int(values["from_ms"])),
         Millis(int(values["to_ms"])),
         found,
+        share,
     )
 
 
@@ -233,9 +243,11 @@ def trial_line(trial: Trial, number: int, before: str, at: Millis) -> bytes:
     Raises
     ------
     ValueError
-        If a moment is not finite.
+        If a moment is not finite, or the share is not above 0 and at most 1.
     """
     found = trial.found
+    if not 0 < trial.share <= 1:
+        raise ValueError(f"a share of {trial.share} tries was not above 0 and at most 1")
     values = {
         "n": number,
         "prev": before,
@@ -251,6 +263,7 @@ def trial_line(trial: Trial, number: int, before: str, at: Millis) -> bytes:
         "sharpe": found.sharpe if found else None,
         "skew": found.skew if found else None,
         "kurtosis": found.kurtosis if found else None,
+        "share": trial.share,
     }
     return _encoded(values)
 
@@ -318,9 +331,11 @@ def _tallies(families: Mapping[str, Any]) -> dict[str, Tally]:
     return {str(name): _tally(*parts) for name, parts in families.items()}
 
 
-def _tally(tried: int, measured: int, mean: float, squares: float) -> Tally:
-    tally = Tally(int(tried), int(measured), float(mean), float(squares))
-    if not 0 <= tally.measured <= tally.tried or not math.isfinite(tally.mean) or not 0 <= tally.squares < math.inf:
+def _tally(tried: int, measured: int, mean: float, squares: float, independent: float | None = None) -> Tally:
+    alone = float(tried) if independent is None else float(independent)
+    tally = Tally(int(tried), int(measured), float(mean), float(squares), alone)
+    sums = math.isfinite(tally.mean) and 0 <= tally.squares < math.inf and 0 <= alone < math.inf
+    if not 0 <= tally.measured <= tally.tried or not sums:
         raise ValueError(f"{tally} was not a tally")
     return tally
 

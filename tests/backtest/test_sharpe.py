@@ -96,11 +96,19 @@ def test_what_is_no_record_of_trials_is_refused(trials, variance):
         expected_maximum(trials, variance)
 
 
-def test_a_handful_of_alike_trials_do_not_pretend_that_nothing_was_chosen():
+def test_trials_that_are_alike_do_not_pretend_that_nothing_was_chosen():
     assert trial_variance(Trials(2, 0.0), 366) == pytest.approx(1 / 365)
     assert trial_variance(Trials(5, None), 366) == pytest.approx(1 / 365)
     assert trial_variance(Trials(5, 0.5), 366) == 0.5
-    assert trial_variance(Trials(10, 1e-5), 366) == 1e-5
+    assert trial_variance(Trials(1_000, 1e-5), 366) == pytest.approx(1 / 365)
+
+
+def test_a_result_is_deflated_by_independent_tries_rounded_up():
+    assert [Trials(100, None, n).deflating for n in (None, 0.3, 1.0, 2.0 + 1e-9, 2.1, 1e9)] == [100, 1, 1, 2, 3, 100]
+    found = Moments(365, 0.15, 0.0, 3.0)
+    alike, strangers = (deflated_sharpe(found, Trials(100, 1 / 364, n)) for n in (1.0, 100.0))
+    assert alike == probabilistic_sharpe(found)
+    assert strangers == deflated_sharpe(found, Trials(100, 1 / 364)) < 0.8 < alike
 
 
 def test_moments_need_three_returns_that_differ():

@@ -16,7 +16,7 @@ from src.backtest import BacktestEngine
 from src.backtest.fold import empty_output
 from src.backtest.playback import compiled_player
 from src.backtest.sweep import Request, Sweep, prepare_sweep, run_sweep
-from src.backtest.sweep_store import RESULTS, UNFINISHED, read_results
+from src.backtest.sweep_store import RESULTS, RETURNS, UNFINISHED, read_results, read_returns
 from src.backtest.tape import frozen
 from src.backtest.trial_ledger import TrialLedger
 from src.core.clock import ManualClock
@@ -53,11 +53,22 @@ def sweep() -> Sweep:
 
 
 @pytest.fixture(scope="module")
-def whole(sweep: Sweep, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The results of an undisturbed sweep in one process."""
+def undisturbed(sweep: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep in one process that nothing stopped."""
     folder = tmp_path_factory.mktemp("whole")
     run_sweep(sweep, folder, ledger_in(folder), processes=1)
-    return (folder / RESULTS).read_bytes()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(undisturbed: Path) -> bytes:
+    """Its results."""
+    return (undisturbed / RESULTS).read_bytes()
+
+
+def is_same(folder: Path, other: Path) -> bool:
+    """Whether two sweeps wrote the same lines and the same returns."""
+    return all((folder / name).read_bytes() == (other / name).read_bytes() for name in (RESULTS, RETURNS))
 
 
 class Stop:
@@ -93,18 +104,18 @@ def test_each_set_gives_what_a_backtest_with_its_parameters_gives(whole: bytes, 
             assert line[name] == pytest.approx(summary[name], rel=1e-12), name
 
 
-def test_two_processes_write_the_bytes_of_one(sweep: Sweep, whole: bytes, tmp_path: Path):
+def test_two_processes_write_the_bytes_of_one(sweep: Sweep, undisturbed: Path, tmp_path: Path):
     run_sweep(sweep, tmp_path, ledger_in(tmp_path), processes=2)
-    assert (tmp_path / RESULTS).read_bytes() == whole
+    assert is_same(tmp_path, undisturbed)
 
 
 @pytest.mark.parametrize("after", [0, 1, 5])
-def test_a_stopped_sweep_resumes_to_the_same_bytes(sweep: Sweep, whole: bytes, tmp_path: Path, after: int):
+def test_a_stopped_sweep_resumes_to_the_same_bytes(sweep: Sweep, undisturbed: Path, tmp_path: Path, after: int):
     stopped(sweep, tmp_path, after)
     assert not (tmp_path / RESULTS).exists()
     assert len(read_results(tmp_path)) == after
     run_sweep(sweep, tmp_path, ledger_in(tmp_path), resume=True, processes=1)
-    assert (tmp_path / RESULTS).read_bytes() == whole
+    assert is_same(tmp_path, undisturbed)
     assert not (tmp_path / UNFINISHED).exists()
 
 
@@ -116,11 +127,35 @@ def test_what_a_kill_left_of_a_line_is_written_anew(sweep: Sweep, whole: bytes, 
     assert (tmp_path / RESULTS).read_bytes() == whole
 
 
-def test_a_finished_sweep_is_not_run_again(sweep: Sweep, whole: bytes, tmp_path: Path):
+def test_a_finished_sweep_is_not_run_again(sweep: Sweep, undisturbed: Path, whole: bytes, tmp_path: Path):
     stopped(sweep, tmp_path, 0)
     (tmp_path / UNFINISHED).write_bytes(whole)
+    (tmp_path / RETURNS).write_bytes((undisturbed / RETURNS).read_bytes())
     run_sweep(sweep, tmp_path, ledger_in(tmp_path), resume=True, progress=Stop(7))
     assert (tmp_path / RESULTS).read_bytes() == whole
+
+
+def test_returns_a_kill_left_without_a_line_are_written_anew_and_missing_ones_are_damage(
+    sweep: Sweep, undisturbed: Path, tmp_path: Path
+):
+    stopped(sweep, tmp_path, 3)
+    with (tmp_path / RETURNS).open("ab") as file:
+        file.write(bytes(100))
+    stopped(sweep, tmp_path, 4)
+    assert (tmp_path / RETURNS).stat().st_size == 4 * 8 * sweep.manifest["days"]
+    os.truncate(tmp_path / RETURNS, 30)
+    with pytest.raises(StoreDamaged, match="lacks the returns"):
+        run_sweep(sweep, tmp_path, ledger_in(tmp_path), resume=True)
+    with pytest.raises(StoreDamaged, match="lacks the returns"):
+        read_returns(tmp_path, sweep.manifest["days"], 4)
+
+
+def test_the_returns_of_each_set_are_those_of_its_line(sweep: Sweep, undisturbed: Path):
+    lines = read_results(undisturbed)
+    returns = read_returns(undisturbed, sweep.manifest["days"], len(lines))
+    assert returns.shape == (11, 6)
+    for line, series in zip(lines, returns.T, strict=True):
+        assert line["sharpe_daily"] == pytest.approx(series.mean() / series.std(ddof=1))
 
 
 def test_a_line_that_is_not_the_next_set_is_damage(sweep: Sweep, whole: bytes, tmp_path: Path):
@@ -162,6 +197,7 @@ def test_every_set_is_counted_once_however_often_the_sweep_was_stopped(sweep: Sw
     sharpes = [line["sharpe_daily"] for line in read_results(tmp_path)]
     mean = sum(sharpes) / len(sharpes)
     assert counted.tried == 6
+    assert 1.0 < counted.independent < 6.0  # the sets resemble one another
     assert counted.variance == pytest.approx(sum((x - mean) ** 2 for x in sharpes) / 5)
     assert ledger_in(tmp_path).verify().harmless
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from src.backtest.sharpe import Moments, Trials
-from src.backtest.trial_chain import Anchor, Trial, TrialKind, anchor_text, read_anchor, sha256, trial_line
+from src.backtest.trial_chain import Anchor, Trial, TrialKind, anchor_text, read_anchor, read_chain, sha256, trial_line
 from src.backtest.trial_ledger import ANCHOR_FILE, HARMLESS, LEDGER_FILE, LedgerState, TrialLedger
 from src.core.clock import ManualClock
 from src.core.domain.time import Millis
@@ -63,7 +63,7 @@ def write(folder: Path, some: list[bytes]) -> None:
 def test_where_nothing_was_counted_nothing_is_found_and_nothing_is_made(ledger, folder):
     assert ledger.verify().state is LedgerState.EMPTY
     assert ledger.verify().harmless
-    assert ledger.summary() == Trials(0, None)
+    assert ledger.summary() == Trials(0, None, 0.0)
     assert not folder.exists()
 
 
@@ -85,7 +85,7 @@ def test_families_are_counted_apart_and_together(ledger):
     both = [k / 1_000 for k in (*range(3), *range(5))]
     assert ledger.summary().tried == 8
     assert ledger.summary().variance == pytest.approx(np.var(both, ddof=1))
-    assert ledger.summary("never tried") == Trials(0, None)
+    assert ledger.summary("never tried") == Trials(0, None, 0.0)
 
 
 def test_an_identical_repeat_is_recorded_and_counts_once(ledger, folder):
@@ -114,7 +114,7 @@ def test_another_setting_market_or_window_is_another_try(ledger, change):
 
 def test_a_run_without_a_sharpe_ratio_is_a_try_like_any_other(ledger):
     ledger.append([made_trial(1, sharpe=0.1), made_trial(2, found=None), made_trial(3, sharpe=0.3)])
-    assert ledger.summary("gmo") == Trials(3, pytest.approx(0.02))
+    assert ledger.summary("gmo") == Trials(3, pytest.approx(0.02), 3.0)
 
 
 def test_a_line_says_what_was_run_when_and_after_what(ledger, folder):
@@ -135,7 +135,36 @@ def test_a_line_says_what_was_run_when_and_after_what(ledger, folder):
         "sharpe": 0.002,
         "skew": -0.5,
         "kurtosis": 7.0,
+        "share": 1.0,
     }
+
+
+def test_sets_that_resemble_one_another_are_many_runs_and_few_independent_tries(ledger, folder):
+    ledger.append([made_trial(k)._replace(share=0.05) for k in range(40)])
+    ledger.append([made_trial(k) for k in range(38, 41)])
+    counted = ledger.summary("gmo")
+    assert (counted.tried, counted.independent) == (41, pytest.approx(3.0))
+    assert counted.deflating == 3
+    (folder / "trials.jsonl").unlink()
+    assert ledger.summary("gmo").independent == pytest.approx(3.0)
+
+
+def test_what_was_counted_before_there_were_shares_counts_in_full(ledger, folder):
+    ledger.append([made_trial(1), made_trial(2)])
+    first, second = (json.loads(line) for line in lines(folder))
+    assert first.pop("share") == second.pop("share") == 1.0
+    one = json.dumps(first, separators=(",", ":")).encode()
+    two = json.dumps({**second, "prev": sha256(one)}, separators=(",", ":")).encode()
+    old = read_chain(one + b"\n" + two + b"\n")
+    assert (old.length, old.broken_at) == (2, None)
+    assert old.tallies["gmo"].trials().independent == 2.0
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.1, float("nan")])
+def test_a_share_that_is_none_is_refused(ledger, share):
+    with pytest.raises(ValueError, match="share"):
+        ledger.append([made_trial(1)._replace(share=share)])
+    assert ledger.verify().state is LedgerState.EMPTY
 
 
 def test_nothing_that_is_no_number_is_counted(ledger):
