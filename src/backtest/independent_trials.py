@@ -25,7 +25,7 @@ def average_correlation(returns: Floats) -> float | None:
     each column: no pair is looked at.
     """
     compared = _standardised(returns)
-    n = compared.shape[1]
+    n = int(compared.shape[1])
     if n < 2:
         return None
     total = float(np.sum(compared.sum(axis=1) ** 2))
@@ -37,11 +37,11 @@ def independent_trials(returns: Floats) -> float:
 
     A negative average correlation counts as none, and what cannot be compared counts in full.
     """
-    trials = returns.shape[1]
+    trials = int(returns.shape[1])
     found = average_correlation(returns)
     if found is None:
         return float(trials)
-    compared = _standardised(returns).shape[1]
+    compared = int(_standardised(returns).shape[1])
     alike = max(found, 0.0)
     return alike + (1.0 - alike) * compared + (trials - compared)
 
