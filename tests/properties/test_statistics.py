@@ -21,7 +21,10 @@ returns = arrays(np.float64, st.integers(3, 60), elements=st.floats(-0.5, 0.5).m
 sharpes = st.floats(-0.5, 0.5)
 
 
-@given(growth=growths, trials=st.none() | st.builds(Trials, st.integers(1, 10**6), st.none() | st.floats(0, 1)))
+counts = st.builds(Trials, st.integers(1, 10**6), st.none() | st.floats(0, 1), st.none() | st.floats(0, 1e7))
+
+
+@given(growth=growths, trials=st.none() | counts)
 @settings(max_examples=40)
 def test_every_run_has_a_report_of_finite_numbers_or_none(growth, trials):
     plain = statistics(assess(daily_record(growth), trials))
