@@ -316,6 +316,9 @@ def twin(
     ] = "sample",
     speed: Annotated[float, typer.Option(help="How many times as fast the market runs; 0 stands still.", min=0)] = 60.0,
     lock_step: Annotated[bool, typer.Option("--lock-step", help="Time moves only when the client waits.")] = False,
+    bars: Annotated[
+        bool, typer.Option("--bars", help="Fill by candles alone, exactly as a backtest; with --lock-step.")
+    ] = False,
     port: Annotated[int, typer.Option(help="0 is any free one.", min=0, max=65_535)] = 0,
     host: Annotated[
         str, typer.Option(help="Address to listen on; only this machine can reach the default.")
@@ -336,13 +339,20 @@ def twin(
     import asyncio
 
     from src.core.clock import SystemClock
-    from src.core.orchestration.twin_market import twin_market
+    from src.core.orchestration.twin_market import bar_market, twin_market
     from src.twin.fault_plan import read_plan
     from src.twin.launch import NO_PLAN, Options, announcement_json, announcement_lines, read_switches, run_twin
 
     plan = NO_PLAN if faults is None else read_plan(faults)
     clock = SystemClock()
-    market = twin_market(data, config, clock.now(), None if start is None else _moment(start, "--start"), seed)
+    begin = None if start is None else _moment(start, "--start")
+    if bars and not lock_step:
+        raise ConfigError(
+            "--bars needs --lock-step", remedy="add it: clients must be waited for between a bar's phases"
+        )
+    market = (
+        bar_market(data, config, clock.now(), begin) if bars else twin_market(data, config, clock.now(), begin, seed)
+    )
     options = Options(
         start=market.start,
         host=host,
@@ -354,7 +364,8 @@ def twin(
         state=state,
         save_every=save_every,
         seed=seed,
-        switches=read_switches(set_ or ()),
+        pairs=market.pairs,
+        switches={**market.switches, **read_switches(set_ or ())},
     )
 
     def announce(what: "dict[str, Any]") -> None:

@@ -16,7 +16,7 @@ import yaml
 from aiohttp import web
 from pydantic import ValidationError
 
-from src.backtest.simulated_exchange import SimulatedExchange, Switches
+from src.backtest.simulated_exchange import PairRules, SimulatedExchange, Switches
 from src.core.domain.time import Millis
 from src.core.exceptions import ConfigError
 from src.core.protocols import Clock
@@ -55,6 +55,7 @@ class Options:
     state: Path | None = None
     save_every: int = 1_000  # milliseconds
     seed: int = 0
+    pairs: Mapping[str, PairRules] = field(default_factory=lambda: LISTED)
     switches: Mapping[str, Any] = field(default_factory=dict)  # of the protocol and of the exchange, by name
 
 
@@ -117,7 +118,7 @@ async def run_twin(
 def _service(options: Options, clock: Clock, make_driver: DriverMaker, saved: dict[str, Any] | None) -> Service:
     ours, engine = _split(options.switches)
     if saved is None:
-        exchange = SimulatedExchange(LISTED, engine, start=options.start, seed=options.seed)
+        exchange = SimulatedExchange(options.pairs, engine, start=options.start, seed=options.seed)
     else:
         exchange = saved_exchange(saved)
     moment: TwinClock = (

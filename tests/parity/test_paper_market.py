@@ -7,14 +7,15 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
+from src.backtest.simulated_exchange import margin_fees
 from src.core.clock import ManualClock, SystemClock
 from src.core.domain.candles import Candles
 from src.core.domain.events import OrderSeen, StreamUp
 from src.core.domain.market import BTC_JPY, Bar, Money
 from src.core.domain.time import BAR_15M, Millis
 from src.core.exceptions import ConfigError, SkipBar, StoreDamaged
-from src.core.orchestration.paper_market import BEHIND, EARLY, PaperAccount, PaperTerms, paper_clock
-from src.trading.fee_schedule import Fees
+from src.core.orchestration.bar_costs import BarCosts
+from src.core.orchestration.paper_market import BEHIND, EARLY, PaperAccount, paper_clock
 from tests.backtest.made_worlds import Made, made_world, run_fold
 from tests.backtest.scripted import Scripted, scripted
 from tests.parity.plain_trader import PlainTrader
@@ -42,10 +43,10 @@ class Given:
 
 
 def opened(path, made: Made, start: int | None = None, **changed) -> PaperAccount:
-    terms = PaperTerms(terms_for(made), rules_for(made), switches_for(made), Money(made.cash))._replace(**changed)
     fees = fees_for(made)
+    costs = BarCosts(terms_for(made), rules_for(made), switches_for(made), lambda at: margin_fees(*fees[at]))
     begin = bars_of(made)[0].closed_at - BAR_15M if start is None else start
-    return PaperAccount(path, terms, BTC_JPY, start=Millis(begin), fees_at=lambda at: Fees(*fees[at]))
+    return PaperAccount(path, costs._replace(**changed), BTC_JPY, cash=Money(made.cash), start=Millis(begin))
 
 
 class MarketsClock:
@@ -217,8 +218,8 @@ def test_an_account_opened_with_other_costs_is_refused_and_named(tmp_path):
     opened(path, made)
     with pytest.raises(ConfigError, match="other costs \\(switches\\)"):
         opened(path, made, switches=switches_for(made)._replace(interest_hour=23))
-    with pytest.raises(ConfigError, match="other costs \\(bars\\)"):
-        opened(path, made, bars=terms_for(made)._replace(slippage_ppm=9))
+    with pytest.raises(ConfigError, match="other costs \\(terms\\)"):
+        opened(path, made, terms=terms_for(made)._replace(slippage_ppm=9))
     opened(path, made)
 
 

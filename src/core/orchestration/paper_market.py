@@ -9,18 +9,13 @@ from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from src.backtest.simulated_exchange import (
     BarMarket,
-    BarTerms,
-    PairFees,
-    PairRules,
     Phase,
     SimulatedExchange,
-    Switches,
     UserId,
-    margin_fees,
 )
 from src.backtest.simulated_port import EventRelay, SimulatedPort
 from src.core.clock import DelayedClock
@@ -28,23 +23,14 @@ from src.core.domain.candles import Candles
 from src.core.domain.market import Bar, Instrument, Money
 from src.core.domain.time import DAY, SECOND, Millis
 from src.core.exceptions import ConfigError, SkipBar
+from src.core.orchestration.bar_costs import BarCosts
 from src.core.protocols import BarSource, Clock
 from src.data.atomic_file import write_atomically
-from src.trading.fee_schedule import Fees
 
 OWNER: Final = "paper"
 BEHIND: Final = 30 * SECOND  # a candle is known within this after its end, as a rule
 KEPT: Final = 2 * DAY  # of public trades: all that a trader asks of the market is its present
 EARLY: Final = 5 * SECOND  # before its end a bar's phases begin, so that they are over by then
-
-
-class PaperTerms(NamedTuple):
-    """What a paper account is opened with; it keeps them for its life."""
-
-    bars: BarTerms
-    rules: PairRules
-    switches: Switches
-    cash: Money  # of a new account
 
 
 class PaperMarket:
@@ -147,15 +133,17 @@ class PaperAccount:
     ----------
     path
         The file: read if it exists, and written before anybody is told of a change.
+    costs
+        An account keeps those that it was opened with for its life, the fees excepted.
+    cash
+        Of a new account.
     start
         The first instant of a new exchange.
-    fees_at
-        The fees for a time.
 
     Raises
     ------
     ConfigError
-        If the account was opened with other terms.
+        If the account was opened with other costs.
     StoreDamaged
         If the file is not what was written.
     """
@@ -163,25 +151,24 @@ class PaperAccount:
     def __init__(
         self,
         path: Path,
-        terms: PaperTerms,
+        costs: BarCosts,
         instrument: Instrument,
         *,
+        cash: Money,
         start: Millis,
-        fees_at: Callable[[Millis], Fees],
     ) -> None:
         self._path = path
         self._instrument = instrument
-        self._fees_at = fees_at
         if path.exists():
             self.exchange = SimulatedExchange.restore(path.read_bytes())
             self.user = UserId(1)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            pairs = {instrument.pair: terms.rules}
-            self.exchange = SimulatedExchange(pairs, terms.switches, start=start, seed=0)
-            self.user = self.exchange.add_user(OWNER, {"jpy": Decimal(instrument.jpy(terms.cash))})
-        self.market = BarMarket(self.exchange, instrument.pair, terms.bars, fees_at=self._pair_fees)
-        self._check(terms)
+            pairs = {instrument.pair: costs.rules}
+            self.exchange = SimulatedExchange(pairs, costs.switches, start=start, seed=0)
+            self.user = self.exchange.add_user(OWNER, {"jpy": Decimal(instrument.jpy(cash))})
+        self.market = BarMarket(self.exchange, instrument.pair, costs.terms, fees_at=costs.fees_at)
+        self._check(costs)
         self.relay = EventRelay(self.exchange, self.save)
         self.save()
 
@@ -218,17 +205,13 @@ class PaperAccount:
         """Return the market's bars, lived through by the account."""
         return PaperMarket(source, self.market, self.relay, clock, self.save, self.catch_up)
 
-    def _pair_fees(self, closed_at: Millis) -> PairFees:
-        fees = self._fees_at(closed_at)
-        return margin_fees(fees.maker_ppm, fees.taker_ppm)
-
-    def _check(self, terms: PaperTerms) -> None:
-        """Refuse an account that was opened with other terms: its past and its future would not be comparable."""
+    def _check(self, costs: BarCosts) -> None:
+        """Refuse an account that was opened with other costs: its past and its future would not be comparable."""
         found = next(view.rules for view in self.exchange.pairs() if view.rules.pair == self._instrument.pair)
-        kept = self.market.played.terms, found._replace(fees=terms.rules.fees), self.exchange.switches
-        wanted = terms.bars, terms.rules, terms.switches
+        kept = self.market.played.terms, found._replace(fees=costs.rules.fees), self.exchange.switches
+        wanted = costs.terms, costs.rules, costs.switches
         if kept != wanted:
-            names = ("bars", "rules", "switches")
+            names = ("terms", "rules", "switches")
             which = ", ".join(n for n, a, b in zip(names, kept, wanted, strict=True) if a != b)
             raise ConfigError(
                 f"the paper account {self._path} was opened with other costs ({which})",
