@@ -23,6 +23,7 @@ def twin_arguments(
     data: str = "none",
     speed: float = 0,
     lock_step: bool = False,
+    bars: bool = False,
     start: str | None = None,
     state: Path | None = None,
     save_every: int | None = None,
@@ -43,6 +44,8 @@ def twin_arguments(
         Of the market's time; 0 stands still but for `skip` acts.
     lock_step
         One time, which moves when the client waits.
+    bars
+        Bar mode.
     faults
         A plan's file, or a list of faults that is written to `folder`.
     switches
@@ -58,6 +61,7 @@ def twin_arguments(
         given.append(("--faults", faults if isinstance(faults, Path) else _written(faults, fault_seed, folder)))
     parts = [part for name, value in given for part in (name, str(value))]
     parts += ["--lock-step"] if lock_step else []
+    parts += ["--bars"] if bars else []
     return (*parts, *(part for name, value in switches.items() for part in ("--set", f"{name}={value}")))
 
 

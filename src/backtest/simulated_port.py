@@ -41,7 +41,8 @@ from src.core.domain.exchange import (
 )
 from src.core.domain.market import BTC_JPY, Instrument, Lots, Money, Side, Ticks
 from src.core.domain.time import Millis
-from src.core.exceptions import HaltTrading, OrderRefused
+from src.core.exceptions import HaltTrading, OrderRefused, OutcomeUnknown, TraderError
+from src.trading.error_codes import needs_a_person, nothing_done
 from src.trading.ledger import BPS
 from src.trading.outgoing import OutgoingOrder
 
@@ -99,7 +100,7 @@ class EventRelay:
 class SimulatedPort:
     """An `ExchangePort` on a simulated exchange.
 
-    What is asked is answered at once and as a whole, so every refusal is certain and no outcome is unknown.
+    What is asked is answered at once and as a whole. What a code means for the caller is read as bitbank's client does.
 
     Parameters
     ----------
@@ -356,7 +357,11 @@ class SimulatedPort:
         )
 
 
-def _refusal(refused: Refused) -> OrderRefused:
+def _refusal(refused: Refused) -> TraderError:
+    if needs_a_person(refused.code):
+        return HaltTrading(refused.what, remedy=refused.remedy)
+    if not nothing_done(refused.code):
+        return OutcomeUnknown(refused.what, remedy="read back active orders, trades and positions")
     return OrderRefused(refused.what, code=refused.code, remedy=refused.remedy)
 
 
