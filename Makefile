@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check mutants audit lock bench bench-lock clean
+.PHONY: help demo test check fuzz gate-worlds mutants audit lock bench bench-lock clean
 
 ifdef PYTHON
 export PYTHON
@@ -23,7 +23,7 @@ RESEARCH := $(LIVE) requirements/research.in
 DEV := $(RESEARCH) requirements/dev.in
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## Backtest a year of the sample market and draw its report
 	@bash scripts/setup_venv.sh research
@@ -35,6 +35,15 @@ test: ## Run the tests (PYTEST_ARGS="-k ledger" narrows them)
 
 check: ## Run the whole gate: format, lint, types, floors, dependencies, tests, coverage
 	@bash scripts/testing/checks.sh
+
+# Each target of the fuzzing has a share of the seconds; two run at a time. FUZZ_SEED=n begins with the input of a failure.
+fuzz: ## Send odd input to the twin and every parser: an hour's worth, by two (FUZZ_SECONDS=600 for less)
+	@bash scripts/setup_venv.sh dev
+	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),3600) $(PY) -m pytest -n 2 -o faulthandler_timeout=0 tests/fuzz $(PYTEST_ARGS)
+
+gate-worlds: ## Show how often the model's gate lets noise through, and how often a planted edge: about half an hour
+	@bash scripts/setup_venv.sh research
+	$(PY) scripts/ml/gate_worlds.py $(GATE_ARGS)
 
 mutants: ## List the small changes to the money code that no test notices, about ten minutes (see docs/mutants.md)
 	@bash scripts/setup_venv.sh dev

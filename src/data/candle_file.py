@@ -112,7 +112,7 @@ def _read_table(path: Path) -> tuple[pa.Table, tuple[str, ...]]:
         raise ConfigError(f"{path} is neither .csv nor .parquet", remedy="convert it to one of them")
     try:
         return reader(path)
-    except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error) as e:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as e:  # a broken footer is an OSError to pyarrow
         first_line = (str(e).splitlines() or ["unreadable"])[0]
         raise BadCandles(
             f"{path} cannot be read as {path.suffix[1:].upper()}: {first_line}",

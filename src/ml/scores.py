@@ -4,6 +4,7 @@ Every function takes outcomes (0 or 1), shape (n,), and probabilities of 1, shap
 probability do not belong in it. Scores are means of one loss a row, and `losses` gives those, for intervals.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -149,6 +150,23 @@ def wilson(successes: int, rows: int, z: float = 1.6448536269514722) -> tuple[fl
     centre = (share + square / (2 * rows)) / (1 + square / rows)
     reach = z / (1 + square / rows) * float(np.sqrt(share * (1 - share) / rows + square / (4 * rows * rows)))
     return max(centre - reach, 0.0), min(centre + reach, 1.0)
+
+
+def share_at_most(successes: int, rows: int, level: float = 0.95) -> float:
+    """Return the one-sided upper bound of a share (Clopper and Pearson 1934): exact, whatever the share."""
+    if successes >= rows:
+        return 1.0
+    low, high = successes / rows, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = sum(math.comb(rows, k) * middle**k * (1 - middle) ** (rows - k) for k in range(successes + 1))
+        low, high = (middle, high) if below > 1 - level else (low, middle)
+    return high
+
+
+def share_at_least(successes: int, rows: int, level: float = 0.95) -> float:
+    """Return the one-sided lower bound of a share (Clopper and Pearson 1934)."""
+    return 1.0 - share_at_most(rows - successes, rows, level)
 
 
 def _bin(outcome: Ints, probability: Floats) -> Reliability:

@@ -13,6 +13,7 @@ from src.backtest.simulated_exchange import (
     OrderFilter,
     OrderStatus,
     OrderView,
+    PairRules,
     PairStatus,
     Refused,
     UserId,
@@ -23,6 +24,7 @@ from src.core.exceptions import ConfigError
 from src.core.logger import get_logger
 from src.twin import wire
 from src.twin.body import order_request
+from src.twin.fault_rules import Sendable
 from src.twin.refusal import CallRefused
 from src.twin.service import Service
 from src.twin.switches import TwinSwitches
@@ -35,6 +37,10 @@ LONGEST_SKIP: Final = 3_700 * DAY
 Done = dict[str, Any]
 
 log = get_logger(__name__)
+
+
+Number = Annotated[str, Field(pattern=r"^[0-9]{1,20}(\.[0-9]{1,20})?$")]
+"""A price or an amount, as text."""
 
 
 class _Act(BaseModel):
@@ -113,10 +119,10 @@ class Trade(_Act):
 
     act: Literal["trade"]
     pair: str = "btc_jpy"
-    price: str | None = None
+    price: Number | None = None
     move_ppm: Annotated[int, Field(gt=-PPM)] = 0
     """Instead of a price: the change from the last trade, in parts per million."""
-    amount: str = "0.0001"
+    amount: Number = "0.0001"
 
 
 class Fill(_Act):
@@ -135,7 +141,7 @@ class Cross(_Act):
     act: Literal["cross"]
     pair: str = "btc_jpy"
     side: Literal["buy", "sell"]
-    price: str
+    price: Number
 
 
 class Sweep(_Act):
@@ -182,7 +188,7 @@ class Deposit(_Act):
     act: Literal["deposit"]
     user: str
     asset: str
-    amount: str
+    amount: Number
 
 
 class Switch(_Act):
@@ -197,7 +203,7 @@ class Publish(_Act):
 
     act: Literal["publish"]
     user: str
-    message: dict[str, Any]
+    message: Sendable
 
 
 class Invalidate(_Act):
@@ -282,6 +288,9 @@ def perform(service: Service, act: AnyAct) -> Done:
     Refused
         If the exchange refuses an order or a cancel of it.
     """
+    pair = getattr(act, "pair", None)
+    if pair is not None and pair not in service.venue.rules:
+        raise ConfigError(f"the twin has no pair {pair!r}", remedy=f"it has {', '.join(service.venue.rules)}")
     done = _DO[type(act)](service, act)
     service.tell()
     return done
@@ -518,11 +527,8 @@ _DO: Final[dict[type[BaseModel], Callable[[Service, Any], Done]]] = {
 }
 
 
-def _rules(service: Service, pair: str) -> Any:
-    for view in service.venue.exchange.pairs():
-        if view.rules.pair == pair:
-            return view.rules
-    raise ConfigError(f"the twin has no pair {pair!r}", remedy=f"it has {', '.join(service.venue.rules)}")
+def _rules(service: Service, pair: str) -> PairRules:
+    return next(view.rules for view in service.venue.exchange.pairs() if view.rules.pair == pair)
 
 
 def _replaced(value: Any, changes: dict[str, Any]) -> Any:

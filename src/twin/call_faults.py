@@ -80,8 +80,9 @@ def filled(act: dict[str, Any], body: bytes) -> dict[str, Any]:
     except ValueError:
         order = {}
     fields = order if isinstance(order, dict) else {}
-    found = {name: fields.get(value[1:]) if str(value).startswith("$") else value for name, value in act.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    filled_in = {name: fields.get(value[1:]) if str(value).startswith("$") else value for name, value in act.items()}
+    # a client may have sent a price as a number: acts take texts
+    return {name: str(v) if v is not act[name] else v for name, v in filled_in.items() if v is not None}
 
 
 def _instead(action: Answer) -> Reply:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -61,7 +61,7 @@ class Control:
             return Reply(400, encoded({"error": e.what, "code": e.code}))
         except ConfigError as e:
             return Reply(400, encoded({"error": e.what, "remedy": e.remedy}))
-        except (ValueError, KeyError, TypeError, InvalidOperation, RecursionError) as e:
+        except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as e:
             return Reply(400, encoded({"error": f"{type(e).__name__}: {e}", "remedy": _REMEDY}))
 
     def _state(self, _content: Content) -> Content:
@@ -79,7 +79,8 @@ class Control:
 
     def _open(self, content: Content) -> Content:
         name = str(content["name"])
-        assets = {str(asset): Decimal(str(amount)) for asset, amount in content["assets"].items()}
+        given = _OBJECT.validate_python(content["assets"])
+        assets = {asset: Decimal(str(amount)) for asset, amount in given.items()}
         if not all(amount.is_finite() and amount >= 0 for amount in assets.values()):
             raise ConfigError("an account cannot hold that", remedy="give amounts from 0 on")
         self._service.accounts.open(name, assets, margin_enabled=content.get("margin_enabled") is not False)

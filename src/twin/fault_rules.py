@@ -5,12 +5,22 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from src.core.domain.time import Millis
+from src.twin.reply import encoded
 
 REPEAT: Final = 50  # milliseconds between two strikes of a `time` rule that may strike again
 HTML: Final = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center></body></html>\n"
+
+
+def _sendable(value: Any) -> Any:
+    encoded(value)  # NaN, and half a letter, are no JSON: a ValueError here and not when it is sent
+    return value
+
+
+Sendable = Annotated[dict[str, Any], AfterValidator(_sendable)]
+"""What can be written as JSON."""
 
 
 class _Strict(BaseModel):
@@ -64,7 +74,7 @@ class Edit(_Strict):
     """Change the JSON of an answer or message; a path is keys and indices with dots between them."""
 
     do: Literal["edit"]
-    set: dict[str, Any] = Field(default_factory=dict)
+    set: Sendable = Field(default_factory=dict)
     drop: tuple[str, ...] = ()
     duplicate: tuple[str, ...] = ()
     """Paths of list elements that appear twice."""

@@ -68,7 +68,7 @@ def saved_exchange(state: dict[str, Any]) -> SimulatedExchange:
     """Return the exchange of a saved state."""
     try:
         return SimulatedExchange.restore(state["exchange"].encode())
-    except (KeyError, AttributeError) as e:
+    except (KeyError, AttributeError, UnicodeEncodeError) as e:
         raise StoreDamaged("the saved twin has no exchange in it", remedy="name another file, or remove it") from e
 
 
@@ -77,5 +77,5 @@ def take_over(service: Service, state: dict[str, Any]) -> None:
     try:
         service.accounts.load(state["accounts"])
         service.private.load(state["channels"])
-    except (KeyError, TypeError, ValueError, IndexError) as e:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as e:
         raise StoreDamaged("the saved twin's users cannot be read", remedy="name another file, or remove it") from e

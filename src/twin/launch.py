@@ -96,7 +96,8 @@ async def run_twin(
     keeper = Keeper(service, options.state, options.save_every)
     token = secrets.token_urlsafe(24)
     server = Server(service, keeper, token)
-    runner = web.ServerRunner(web.Server(server.answer, access_log=None), shutdown_timeout=1.0)
+    # Bodies stay as they were sent: what is signed are their bytes, and an encoding may lie.
+    runner = web.ServerRunner(web.Server(server.answer, access_log=None, auto_decompress=False), shutdown_timeout=1.0)
     await runner.setup()
     listener = _listener(options.host, options.port)
     await web.SockSite(runner, listener, backlog=BACKLOG).start()

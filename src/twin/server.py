@@ -148,16 +148,19 @@ class Server:
 
 
 async def _request(request: web.BaseRequest) -> Request | None:
-    """Return the request with its raw body; None if that is larger than any real one."""
+    """Return the request with its raw body; None if that is larger than any real one, or broken off."""
     body = b""
     if request.can_read_body:
         chunks: list[bytes] = []
         size = 0
-        async for chunk in request.content.iter_any():
-            size += len(chunk)
-            if size > LARGEST_BODY:
-                return None
-            chunks.append(chunk)
+        try:
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > LARGEST_BODY:
+                    return None
+                chunks.append(chunk)
+        except web.RequestPayloadError:  # chunks that are none, or an end before the announced length
+            return None
         body = b"".join(chunks)
     return Request(request.method, request.raw_path, request.headers, body)
 

@@ -15,6 +15,8 @@ from src.ml.scores import (
     log_losses,
     reliability,
     scores,
+    share_at_least,
+    share_at_most,
     squared_errors,
     wilson,
 )
@@ -102,3 +104,14 @@ def test_scores_say_what_the_probabilities_look_like():
     assert found.deviation == 0
     assert (found.rows, found.base_rate, found.mean_probability) == (4, 0.5, 0.5)
     assert found.brier == 0.25
+
+
+@given(n=st.integers(1, 300), data=st.data())
+def test_the_bounds_of_a_share_are_clopper_and_pearsons(n, data):
+    k = data.draw(st.integers(0, n))
+    assert share_at_most(k, n) == pytest.approx(binomtest(k, n).proportion_ci(0.90, "exact").high, abs=1e-9)
+    assert share_at_least(k, n) == pytest.approx(binomtest(k, n).proportion_ci(0.90, "exact").low, abs=1e-9)
+
+
+def test_four_promotions_of_two_hundred_keep_the_bound_below_five_percent_and_five_do_not():
+    assert share_at_most(4, 200) <= 0.05 < share_at_most(5, 200)
