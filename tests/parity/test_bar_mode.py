@@ -42,6 +42,10 @@ def switches_for(made: Made) -> Switches:
     return costs_in_switches(Switches(), made.params.costs)
 
 
+def exchange_for(made: Made, start: int) -> SimulatedExchange:
+    return SimulatedExchange({PAIR: rules_for(made)}, switches_for(made), start=Millis(start), seed=0)
+
+
 def terms_for(made: Made) -> BarTerms:
     return BarTerms(made.market.bar_ms, made.params.costs.slippage_ppm, made.market.spread_ppm)
 
@@ -56,8 +60,8 @@ class Desk:
 
     def __init__(self, made: Made) -> None:
         self.made, self.bars = made, bars_of(made)
-        start, fees = Millis(self.bars[0].closed_at - made.market.bar_ms), fees_for(made)
-        self.exchange = SimulatedExchange({PAIR: rules_for(made)}, switches_for(made), start=start, seed=0)
+        fees = fees_for(made)
+        self.exchange = exchange_for(made, self.bars[0].closed_at - made.market.bar_ms)
         self.market = BarMarket(self.exchange, PAIR, terms_for(made), fees_at=lambda at: margin_fees(*fees[at]))
         self.market.add(self.bars)
         self.user = self.exchange.add_user("trader", {"jpy": Decimal(made.cash).scaleb(-4)})

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from src.backtest.simulated_exchange import BTC_JPY_RULES, BarTerms, Switches, costs_in_rules, costs_in_switches
 from src.core.clock import SystemClock
 from src.core.config import Settings
 from src.core.domain.journal import Json
 from src.core.domain.market import Money
 from src.core.domain.time import BAR_15M, SECOND
 from src.core.exceptions import ConfigError
+from src.core.orchestration.bar_costs import bar_costs
 from src.core.orchestration.cycle import TradingCycle
-from src.core.orchestration.paper_market import PaperAccount, PaperTerms, paper_clock
+from src.core.orchestration.paper_market import PaperAccount, paper_clock
 from src.core.orchestration.parts import Parts
 from src.core.orchestration.wiring import (
     bitbank_client,
@@ -24,15 +24,12 @@ from src.core.orchestration.wiring import (
     instrument,
     journal_url,
     lease_terms,
-    market_params,
     trading_store,
 )
 from src.core.protocols import BarSource, Clock, ExchangePort
 from src.data.live_bars import LiveBars
 from src.features.feature_stream import FeatureStream
 from src.monitoring.log_notifier import LogNotifier
-from src.trading.decision import Params
-from src.trading.fee_schedule import fees_at, todays_fees
 from src.trading.journal import open_journal
 
 PAPER_FILE: Final = "paper_exchange.json"  # beside the journal
@@ -53,7 +50,7 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
     params = core_params(settings)
     client = bitbank_client(settings, machine, attempts=1)
     real = LiveBars(client, trading_store(settings), machine, instrument(settings))
-    clock, exchange, bars = _market(settings, params, machine, real)
+    clock, exchange, bars = _market(settings, machine, real)
     journal = await open_journal(journal_url(settings, env), machine, terms=lease_terms(settings))
     return Parts(
         clock=clock,
@@ -75,23 +72,16 @@ def identity(settings: Settings) -> dict[str, Json]:
     return {"mode": settings.mode, "python": platform.python_version(), "machine": platform.machine()}
 
 
-def _market(
-    settings: Settings, params: Params, machine: Clock, real: BarSource
-) -> tuple[Clock, ExchangePort, BarSource]:
+def _market(settings: Settings, machine: Clock, real: BarSource) -> tuple[Clock, ExchangePort, BarSource]:
     if settings.mode == "paper":
         clock = paper_clock(machine, BAR_15M)
-        account = _paper_account(settings, params, clock)
+        account = _paper_account(settings, clock)
         return clock, account.port(settings.backtest.latency_ms), account.bars(real, clock)
     raise ConfigError(f"mode {settings.mode} does not run a trader", remedy="choose paper or live")
 
 
-def _paper_account(settings: Settings, params: Params, clock: Clock) -> PaperAccount:
-    fees, market, pair = todays_fees(), market_params(settings), instrument(settings)
-    terms = PaperTerms(
-        bars=BarTerms(BAR_15M, params.costs.slippage_ppm, market.spread_ppm),
-        rules=costs_in_rules(BTC_JPY_RULES, params.costs, fees.maker_ppm, fees.taker_ppm),
-        switches=costs_in_switches(Switches(), params.costs),
-        cash=Money(int(settings.backtest.initial_balance_jpy / pair.money_unit)),
-    )
+def _paper_account(settings: Settings, clock: Clock) -> PaperAccount:
+    pair = instrument(settings)
+    cash = Money(int(settings.backtest.initial_balance_jpy / pair.money_unit))
     path = Path(settings.journal.folder) / PAPER_FILE
-    return PaperAccount(path, terms, pair, start=clock.now(), fees_at=fees_at)
+    return PaperAccount(path, bar_costs(settings), pair, cash=cash, start=clock.now())

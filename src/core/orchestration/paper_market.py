@@ -183,8 +183,9 @@ class PaperAccount:
         if not len(history):
             return 0
         played, present = self.market.played, self.exchange.now
-        if played.last is None and history.bar(-1).closed_at <= present:
-            self.exchange.load_history(self._instrument.pair, history.rows(slice(-1, None)), played.terms.period)
+        past = history.between(Millis(0), present)
+        if played.last is None and len(past):
+            self.exchange.load_history(self._instrument.pair, past.rows(slice(-1, None)), played.terms.period)
         missed = [bar for bar in history if bar.closed_at - played.terms.period >= present]
         self.market.add(missed)
         self.market.advance(max(present, history.bar(-1).closed_at))
