@@ -269,7 +269,7 @@ def verify_journal(config: TraderOption = TRADER_CONFIG) -> None:
     import os
 
     from src.core.config import load_config
-    from src.core.orchestration.wiring import journal_url
+    from src.core.orchestration.operations import journal_url
     from src.trading.journal import JournalReader
 
     with JournalReader(journal_url(load_config(config), os.environ)) as reader:
@@ -541,7 +541,7 @@ def _leave(verb: str, reason: str, config: Path) -> None:
     from src.core.config import load_config
     from src.core.domain.journal import Verb
     from src.core.domain.time import format_jst
-    from src.core.orchestration.wiring import journal_url
+    from src.core.orchestration.operations import journal_url
     from src.trading.journal import CommandDesk
 
     settings, now = load_config(config), SystemClock().now()

@@ -12,7 +12,7 @@ import pytest
 from src.core.clock import SystemClock
 from src.core.config import load_config
 from src.core.domain.journal import Entry, Kind, Verb
-from src.core.orchestration.wiring import journal_url, lease_terms
+from src.core.orchestration.operations import journal_url, lease_terms
 from src.trading.journal import CommandDesk, open_journal
 
 REPOSITORY = Path(__file__).parents[2]

@@ -199,6 +199,16 @@ class JournalSettings(Section):
     ]
 
 
+class MonitoringSettings(Section):
+    """What people and machines are told while the trader runs."""
+
+    least_tier: Literal["info", "warning", "critical"]
+    merge_s: Annotated[int, Field(ge=1, le=3_600)]
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=0, le=65_535)]
+    stale_after_s: Annotated[int, Field(ge=10, le=3_600)]
+
+
 class LoggingSettings(Section):
     """What is logged."""
 
@@ -224,6 +234,7 @@ class Settings(Section):
     execution: ExecutionSettings
     backtest: BacktestSettings
     journal: JournalSettings
+    monitoring: MonitoringSettings
     logging: LoggingSettings
 
     def hash(self) -> str:

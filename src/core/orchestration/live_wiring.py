@@ -14,6 +14,7 @@ from src.core.domain.time import BAR_15M, SECOND
 from src.core.exceptions import ConfigError
 from src.core.orchestration.bar_costs import bar_costs
 from src.core.orchestration.cycle import TradingCycle
+from src.core.orchestration.operations import journal_url, lease_terms, notifier
 from src.core.orchestration.paper_market import PaperAccount, paper_clock
 from src.core.orchestration.parts import Parts
 from src.core.orchestration.wiring import (
@@ -22,14 +23,11 @@ from src.core.orchestration.wiring import (
     executor_params,
     feature_settings,
     instrument,
-    journal_url,
-    lease_terms,
     trading_store,
 )
 from src.core.protocols import BarSource, Clock, ExchangePort
 from src.data.live_bars import LiveBars
 from src.features.feature_stream import FeatureStream
-from src.monitoring.log_notifier import LogNotifier
 from src.trading.journal import open_journal
 
 PAPER_FILE: Final = "paper_exchange.json"  # beside the journal
@@ -41,7 +39,8 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
     Raises
     ------
     ConfigError
-        If the settings are not for a running trader, or a key is missing from the environment.
+        If the settings are not for a running trader, a key is missing from the environment, or a webhook's variable
+        holds no address.
     JournalFailed
         If the journal cannot be opened.
     """
@@ -52,12 +51,14 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
     real = LiveBars(client, trading_store(settings), machine, instrument(settings))
     clock, exchange, bars = _market(settings, machine, real)
     journal = await open_journal(journal_url(settings, env), machine, terms=lease_terms(settings))
+    people = notifier(settings, env)
+    await people.start()
     return Parts(
         clock=clock,
         exchange=exchange,
         bars=bars,
         journal=journal,
-        notifier=LogNotifier(),
+        notifier=people,
         cycle=TradingCycle(FeatureStream(feature_settings(settings)), None, params),
         params=params,
         execution=executor_params(settings),

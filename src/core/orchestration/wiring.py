@@ -5,11 +5,8 @@ counts in parts per million, basis points and milliseconds, and a fraction that 
 them is refused.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-
-from sqlalchemy import URL
 
 from src.backtest.fold import MarketParams
 from src.core.config import Settings
@@ -41,7 +38,6 @@ from src.trading.drawdown_manager import RiskParams
 from src.trading.executor import ExecutorParams
 from src.trading.fee_schedule import FEE_SCHEDULE, Fees, todays_fees
 from src.trading.intents import Patience
-from src.trading.journal import LeaseTerms, database_url
 from src.trading.ledger import BPS, CostParams
 from src.trading.position_sizing import MAX_EQUITY, MAX_LOTS, MAX_PRICE, SizeParams
 from src.trading.reconcile import Limits
@@ -199,22 +195,6 @@ def bitbank_client(
         deadline_s=settings.data.timeout_s,
         attempts=settings.data.retries + 1 if attempts is None else attempts,
     )
-
-
-def journal_url(settings: Settings, environ: Mapping[str, str]) -> URL:
-    """Return the database of what happens in the mode that is set: DATABASE_URL of `environ`, else a file.
-
-    Raises
-    ------
-    ConfigError
-        If DATABASE_URL names no database that can be used.
-    """
-    return database_url(Path(settings.journal.folder) / f"{settings.mode}.db", environ)
-
-
-def lease_terms(settings: Settings) -> LeaseTerms:
-    """Return for how long a process may write to the journal."""
-    return LeaseTerms(length_ms=settings.journal.lease_s * SECOND)
 
 
 def check_magnitudes(params: Params, pair: Instrument) -> None:

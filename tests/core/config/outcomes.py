@@ -5,12 +5,14 @@ import io
 import json
 import logging
 import re
+import socket
 import time
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import aiohttp
 import numba
 import numpy as np
 import pytest
@@ -22,12 +24,15 @@ from src.core.clock import ManualClock
 from src.core.config import Settings
 from src.core.domain.account import NO_PREDICTION, PredictionStatus
 from src.core.domain.candles import SeriesInfo
+from src.core.domain.health import Health, Phase
 from src.core.domain.market import Money, Side, Ticks
+from src.core.domain.notices import Notice, Tier, Topic
 from src.core.domain.orders import Reason
 from src.core.domain.time import BAR_15M, Millis, parse_time
 from src.core.exceptions import NoCandles, Retryable, StoreDamaged
 from src.core.logger import configure_logging, get_logger
 from src.core.orchestration.labelling import vote_all
+from src.core.orchestration.operations import health_server, journal_url, lease_terms, notifier
 from src.core.orchestration.wiring import (
     bitbank_client,
     core_params,
@@ -35,8 +40,6 @@ from src.core.orchestration.wiring import (
     executor_params,
     feature_settings,
     instrument,
-    journal_url,
-    lease_terms,
     model_adapter,
     trading_store,
     trim_trading_store,
@@ -47,6 +50,7 @@ from src.data.sample_market import sample_candles
 from src.features.feature_generator import BarColumns, feature_matrix
 from src.ml.model_folder import write_artefact
 from src.ml.votes import Votes
+from src.monitoring.metrics import Metrics
 from src.trading.anomaly_detector import find_anomaly
 from src.trading.drawdown_manager import RiskState, fresh_risk
 from src.trading.journal import open_journal
@@ -54,6 +58,7 @@ from src.trading.position_sizing import risk_fraction_ppm, size_position
 from src.trading.risk import model_gate
 from tests.core.config.busy_market import busy_rows, busy_tape, run
 from tests.ml.made_model import busy_artefact
+from tests.monitoring.fake_discord import FakeDiscord
 
 MADE = SeriesInfo("made", "BTC/JPY", BAR_15M, True, "test")
 
@@ -245,6 +250,68 @@ def taken_over_after_half_a_minute(loaded: Loaded) -> bool:
         return taken
 
     return asyncio.run(compete())
+
+
+async def _told(settings: Settings, notices: list[Notice], seconds: float) -> FakeDiscord:
+    """Tell notices, wait a little after each, and return the server that was given as the webhook of every tier."""
+    async with FakeDiscord() as discord:
+        teller = notifier(settings, {"DISCORD_WEBHOOK_URL": discord.url("all")})
+        await teller.start()
+        for notice in notices:
+            teller.tell(notice)
+            await asyncio.sleep(seconds)
+        delivered = list(discord.delivered["all"])
+        await teller.close()
+        discord.delivered["all"] = delivered
+        return discord
+
+
+def tiers_sent(loaded: Loaded) -> set[str]:
+    """Which of three notices of three tiers are sent."""
+    notices = [Notice(tier, Topic.DATA, Millis(0), {"what": tier.name}) for tier in Tier]
+    discord = asyncio.run(_told(loaded.settings, notices, 0.2))
+    return {f["value"] for m in discord.delivered["all"] for e in m["embeds"] for f in e["fields"]}
+
+
+def notices_sent(loaded: Loaded) -> int:
+    """How many of three like notices within a little more than two seconds are sent one by one."""
+    discord = asyncio.run(_told(loaded.settings, [Notice(Tier.WARNING, Topic.DATA, Millis(0))] * 3, 1.2))
+    return len(discord.delivered["all"])
+
+
+async def _page(settings: Settings, now: int) -> tuple[str, int, int]:
+    """Listen as the settings say; return address, port and what /healthz answers `now` ms after the last turn."""
+    clock = ManualClock(Millis(now))
+
+    def health() -> Health:
+        return Health(settings.mode, Phase.TRADING, last_beat=Millis(0))
+
+    metrics = Metrics(instrument(settings), health, clock.now)
+    page = health_server(settings, {}, clock, health, metrics)
+    host, port = await page.start(settings.monitoring.host, settings.monitoring.port)
+    async with aiohttp.ClientSession() as session, session.get(f"http://{host}:{port}/healthz") as reply:
+        status = reply.status
+    await page.close()
+    return host, port, status
+
+
+def health_page(loaded: Loaded) -> str:
+    """The address at which the health page answers."""
+    return asyncio.run(_page(loaded.settings, 0))[0]
+
+
+def listens_on_the_port_by_default(loaded: Loaded) -> bool:
+    """Whether the health page answers on port 8420."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((loaded.settings.monitoring.host, 8420))  # nothing else listens there
+    return asyncio.run(_page(loaded.settings, 0))[1] == 8420
+
+
+def alive_after_a_minute(loaded: Loaded) -> int:
+    """What the health page answers a minute after the loop's last turn."""
+    monitoring = loaded.settings.monitoring.model_copy(update={"port": 0})
+    return asyncio.run(_page(loaded.settings.model_copy(update={"monitoring": monitoring}), 60_000))[2]
 
 
 def trading_series(loaded: Loaded) -> list[str]:

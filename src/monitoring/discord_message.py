@@ -1,0 +1,116 @@
+"""Notices as one message of Discord, inside its limits. Pure.
+
+Limits (Discord's documentation, "Execute Webhook" and "Embed Limits"): 2,000 characters of content, 10 embeds,
+together 6,000 characters; a title 256, a field's name 256, its value 1,024, 25 fields.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from src.core.domain.notices import Tier
+from src.core.domain.time import SECOND, to_datetime
+from src.monitoring.notice_words import label, meaning, tier_word, times, title
+from src.monitoring.outbox import Parcel
+
+MAX_EMBEDS: Final = 10
+MAX_CONTENT: Final = 2_000
+MAX_TOTAL: Final = 6_000
+MAX_ONE: Final = 2_000
+"""Characters of one notice: three long ones fit a message."""
+
+_MAX_TITLE: Final = 256
+_MAX_NAME: Final = 256
+_MAX_VALUE: Final = 1_000
+_MAX_FIELDS: Final = 12
+_COLOURS: Final = {Tier.INFO: 0x3498DB, Tier.WARNING: 0xF39C12, Tier.CRITICAL: 0xE74C3C}
+_SIGNS: Final = {Tier.INFO: "🔵", Tier.WARNING: "🟠", Tier.CRITICAL: "🔴"}
+
+Clean = Callable[[str], str]
+
+
+def message(parcels: Sequence[Parcel], language: str, where: str, clean: Clean) -> tuple[dict[str, Any], int]:
+    """Return a message of as many parcels as fit, and how many those are (at least one).
+
+    Parameters
+    ----------
+    where
+        Which trader speaks, such as "live BTC/JPY".
+    clean
+        Blanks out secrets.
+    """
+    embeds: list[dict[str, Any]] = []
+    total = 0
+    for parcel in parcels[:MAX_EMBEDS]:
+        embed = _embed(parcel, language, where, clean)
+        total += _length(embed)
+        if embeds and total > MAX_TOTAL:
+            break
+        embeds.append(embed)
+    shown = parcels[: len(embeds)]
+    lines = [headline(parcel, language, where) for parcel in shown]
+    content = _cut(clean("\n".join(dict.fromkeys(lines))), MAX_CONTENT)
+    return {"content": content, "embeds": embeds, "allowed_mentions": {"parse": []}}, len(embeds)
+
+
+def plain_message(parcels: Sequence[Parcel], language: str, where: str, clean: Clean) -> dict[str, Any]:
+    """Return the barest message of the parcels: for a server that does not take the one with embeds."""
+    lines = (
+        " ".join([headline(p, language, where), *(f"{label(n, language)}: {v}" for n, v in p.notice.values.items())])
+        for p in parcels
+    )
+    return {"content": _cut(clean("\n".join(lines)), MAX_CONTENT), "allowed_mentions": {"parse": []}}
+
+
+def headline(parcel: Parcel, language: str, where: str) -> str:
+    """Return a notice as one line."""
+    notice = parcel.notice
+    count = f" ×{parcel.said}" if parcel.said > 1 else ""
+    return f"{_SIGNS[notice.tier]} [{where}] {title(notice.topic, language)}{count}"
+
+
+def _embed(parcel: Parcel, language: str, where: str, clean: Clean) -> dict[str, Any]:
+    notice = parcel.notice
+    text = meaning(notice.topic, language)
+    if parcel.said > 1:
+        seconds = -(-(notice.at - parcel.first) // SECOND)
+        text = f"{text}\n{times(parcel.said, seconds, language)}".strip()
+    embed: dict[str, Any] = {
+        "title": _cut(title(notice.topic, language), _MAX_TITLE),
+        "color": _COLOURS[notice.tier],
+        "timestamp": to_datetime(notice.at).isoformat(),
+        "footer": {"text": _cut(clean(f"{where} · {tier_word(notice.tier, language)}"), _MAX_NAME)},
+        "fields": [],
+    }
+    if text:
+        embed["description"] = text
+    left = MAX_ONE - _length(embed)
+    for name, value in list(notice.values.items())[:_MAX_FIELDS]:
+        shown = _cut(clean(label(name, language)), _MAX_NAME)
+        room = min(left - len(shown), _MAX_VALUE)
+        if room < 1:
+            break
+        # An empty name or value is refused by Discord.
+        field: dict[str, Any] = {
+            "name": shown or "-",
+            "value": _cut(clean(value), room) or "-",
+            "inline": len(value) <= 40,
+        }
+        left -= len(field["name"]) + len(field["value"])
+        embed["fields"].append(field)
+    return embed
+
+
+def _length(embed: dict[str, Any]) -> int:
+    texts: list[str] = [embed["title"], embed.get("description", ""), embed["footer"]["text"]]
+    return sum(map(len, texts)) + sum(len(f["name"]) + len(f["value"]) for f in embed["fields"])
+
+
+def _cut(text: str, most: int) -> str:
+    sound = "".join(c if not "\ud800" <= c <= "\udfff" else "\ufffd" for c in text.strip())
+    # Discord counts UTF-16 units: a character beyond the basic plane is two of them.
+    units = 0
+    for index, character in enumerate(sound):
+        units += 2 if ord(character) > 0xFFFF else 1
+        if units > most:
+            return _cut(sound[: max(index - 2, 0)], most - 1) + "…"
+    return sound
