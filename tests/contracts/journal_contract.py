@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import URL, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -21,6 +23,7 @@ from src.core.domain.journal import Command, Entry, Kind, Verb
 from src.core.domain.time import Millis
 from src.core.exceptions import ConfigError, JournalFailed, LeaseLost, NoJournal
 from src.trading.journal import CommandDesk, JournalReader, LeaseTerms, SqlJournal, open_journal
+from src.trading.journal.schema import metadata
 
 START = Millis(1_700_000_000_000)
 TERMS = LeaseTerms(length_ms=20_000, grace_ms=5_000)
@@ -157,6 +160,17 @@ class JournalContract:
         await journal.entries()
         await journal.acquire()
         assert threads == {"journal_0"}
+
+    async def test_the_migrations_make_the_tables_that_the_program_works_with(self, journal):
+        with journal._engine.connect() as connection:
+            migrated = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(migrated, metadata) == []
+
+    async def test_a_reader_may_be_shared_by_threads(self, journal, url):
+        await journal.append(*(entry(n) for n in range(100)))
+        with JournalReader(url) as reader:
+            found = await asyncio.gather(*(asyncio.to_thread(reader.entries) for _ in range(30)))
+        assert {len(entries) for entries in found} == {100}
 
     # --------------------------------------------------------------------------------------------- what is refused
 
