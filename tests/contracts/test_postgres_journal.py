@@ -38,7 +38,7 @@ def url() -> Iterator[URL]:
     """The address of a database of its own."""
     with administrator() as connection:
         name = f"journal_{secrets.token_hex(8)}"
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
         yield server(os.environ[DATABASE_VARIABLE]).set(database=name)
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 

@@ -4,16 +4,16 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from src.monitoring.discord_notifier import DiscordNotifier
-from src.monitoring.webhooks import Webhooks, webhooks
-from tests.monitoring.fake_discord import FakeDiscord
 
 from src.core.clock import ManualClock
 from src.core.domain.journal import Entry, Kind, Verb
 from src.core.domain.notices import Notice, Tier, Topic
 from src.core.domain.time import Millis
 from src.core.exceptions import LeaseLost
+from src.monitoring.discord_notifier import DiscordNotifier
+from src.monitoring.webhooks import Webhooks, webhooks
 from src.trading.journal import CommandDesk, LeaseTerms, database_url, open_journal
+from tests.monitoring.fake_discord import FakeDiscord
 
 START = Millis(1_700_000_000_000)
 TERMS = LeaseTerms()
