@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from src.backtest.exchange.codes import CANCEL_PENDING
 from src.backtest.simulated_exchange import (
     CircuitMode,
     FeeType,
@@ -477,12 +478,10 @@ def _publish(service: Service, act: Publish) -> Done:
 def _invalidate(service: Service, act: Invalidate) -> Done:
     user = service.accounts.user(act.user)
     service.tell()
-    orders = service.venue.exchange.active_orders(user, OrderFilter(pair=act.pair))
-    for view in orders:
-        service.venue.exchange.cancel(user, act.pair, view.order_id)
+    ids = _cancel_all(service, act.user, act.pair, None)
     service.venue.drain()  # an invalidation is told as such, not as cancels
-    service.publish(user, {"method": "spot_order_invalidation", "params": {"order_id": [o.order_id for o in orders]}})
-    return {"order_id": [view.order_id for view in orders]}
+    service.publish(user, {"method": "spot_order_invalidation", "params": {"order_id": ids}})
+    return {"order_id": ids}
 
 
 def _sequence(service: Service, act: JumpSequence) -> Done:
@@ -557,5 +556,9 @@ def _cancel_all(service: Service, name: str, pair: str, order_id: int | None) ->
     active = service.venue.exchange.active_orders(user, OrderFilter(pair=pair))
     ids = [view.order_id for view in active if order_id in {None, view.order_id}]
     for one in ids:
-        service.venue.exchange.cancel(user, pair, one)
+        try:
+            service.venue.exchange.cancel(user, pair, one)
+        except Refused as e:
+            if e.code != CANCEL_PENDING:  # where cancels take their time, the one before is still under way
+                raise
     return ids

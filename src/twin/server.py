@@ -9,26 +9,24 @@ from typing import Final
 from aiohttp import web
 
 from src.core.domain.time import SECOND, Millis
-from src.twin.acts import perform_due, perform_planned
+from src.twin.acts import perform_due
 from src.twin.body import LARGEST_BODY
-from src.twin.call_faults import CallFaults, filled
+from src.twin.call_faults import CallFaults
+from src.twin.calls import Calls
 from src.twin.control import Control
 from src.twin.fault_rules import Silence
 from src.twin.keeper import Keeper
 from src.twin.lock_step import LockStep
 from src.twin.poll import Polls
-from src.twin.rate_limits import is_update
 from src.twin.reply import Reply, encoded, failure
 from src.twin.request import BAD_REQUEST, Request
-from src.twin.service import Admitted, Service
+from src.twin.service import Service
 
 TICK: Final = 50  # milliseconds of the machine's clock between two looks at what is due
 WARNING: Final = "simulated exchange on this machine: no order here is real"
 WARNING_HEADER: Final = "X-Not-Bitbank"
 TOKEN_HEADER: Final = "X-Twin-Token"  # noqa: S105 - a name, not a token
 CONTROL: Final = "/twin/"
-KEPT_ANSWERS: Final = 1_000
-PUBLIC: Final = -1  # in place of a user
 
 
 class Server:
@@ -51,7 +49,7 @@ class Server:
         self._lock_step = LockStep(service)
         self._control = Control(service, self._lock_step)
         self._polls = Polls(service)
-        self._previous: dict[tuple[int, str], Reply] = {}  # answers by user and target, for faults that repeat one
+        self._calls = Calls(service, self._lock_step, keeper.changed)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Return the response to one request."""
@@ -65,7 +63,8 @@ class Server:
             return await self._sent(request, failure(BAD_REQUEST), CallFaults(()))
         if path.startswith(CONTROL):
             return await self._sent(request, self._controlled(asked), CallFaults(()))
-        return await self._called(request, asked)
+        reply, faults = await self._calls.answer(asked)
+        return await self._sent(request, reply, faults)
 
     async def run_time(self) -> None:
         """Let what is due happen, for ever: the market, the rooms' cadence, faults with a time."""
@@ -74,45 +73,6 @@ class Server:
                 self._service.catch_up()
                 perform_due(self._service)
             await asyncio.sleep(TICK / SECOND)
-
-    async def _called(self, request: web.BaseRequest, asked: Request) -> web.StreamResponse:
-        service = self._service
-        if not service.venue.clock.lock_step:
-            service.catch_up()
-        perform_due(service)
-        faults = CallFaults(service.strike("call", f"{asked.method} {asked.path}"))
-        self._lock_step.in_flight += 1
-        try:
-            reply = await self._reply(asked, faults)
-            if wait := faults.delay(before=False):
-                await asyncio.sleep(wait / SECOND)
-        finally:
-            self._lock_step.in_flight -= 1
-        return await self._sent(request, reply, faults)
-
-    async def _reply(self, asked: Request, faults: CallFaults) -> Reply:
-        for act in faults.acts():
-            perform_planned(self._service, filled(act, asked.body))
-        admitted = self._service.admit(asked)
-        if wait := faults.delay(before=True):
-            await asyncio.sleep(wait / SECOND)
-            self._service.catch_up()
-        if not isinstance(admitted, Admitted):
-            return self._remembered(PUBLIC, asked, admitted, faults)
-        reply = self._service.carry_out(admitted) if faults.processed else failure(BAD_REQUEST)
-        if is_update(asked.method, asked.path):
-            self._keeper.changed()
-        return self._remembered(admitted.user, asked, reply, faults)
-
-    def _remembered(self, user: int, asked: Request, reply: Reply, faults: CallFaults) -> Reply:
-        """Return the answer after its faults, and keep it for a fault that repeats it (`PUBLIC`: anyone)."""
-        what = user, f"{asked.method} {asked.target}"
-        result = faults.changed(reply, self._previous.get(what), self._service.venue.exchange.now)
-        if asked.method == "GET" and not (faults.stale and what in self._previous):
-            if len(self._previous) >= KEPT_ANSWERS:
-                self._previous.clear()
-            self._previous[what] = reply
-        return result
 
     def _controlled(self, asked: Request) -> Reply:
         given = asked.headers.get(TOKEN_HEADER, "")
