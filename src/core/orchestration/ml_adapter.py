@@ -17,6 +17,7 @@ import numpy as np
 from src.backtest.fold import Floats, Ints, Tape
 from src.core.domain.account import Prediction, PredictionStatus
 from src.core.domain.time import Millis
+from src.core.exceptions import ModelRefused
 from src.core.orchestration.ml_loader import LoadedModel
 from src.features.row import Row
 from src.ml.artefact import version_of
@@ -78,7 +79,12 @@ class ModelAdapter:
         """Return the judgement of the side proposed on `row`; rows come in order."""
         if self._judge is None:
             return Prediction(int(self.status), float("nan"))
-        return self._judge.judge(row)
+        try:
+            return self._judge.judge(row)
+        except ModelRefused as e:  # a library gave up on a model that had been sound: it is not asked again
+            self._loaded = self._loaded._replace(status=PredictionStatus.REFUSED, text=f"{e.what}; {e.remedy}")
+            self._judge = None
+            return Prediction(int(self.status), float("nan"))
 
     def explain(self, row: Row) -> tuple[Contribution, ...]:
         """Return each input's part in the judgement of `row`, the largest first; none without one."""
@@ -127,7 +133,7 @@ def with_predictions(tape: Tape, status: Ints, probability: Floats) -> Tape:
 def _read(path: Path, bars: int) -> tuple[Ints, Floats] | None:
     """Return the answers kept at `path`; None if there are none that can be used."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
             status, probability = kept["status"], kept["probability"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

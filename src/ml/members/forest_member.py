@@ -2,6 +2,7 @@
 
 import importlib
 import io
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ NODE: Final = np.dtype(
 """A node of the forest: `input` -1 is a leaf; `left` (input <= at) and `right` are numbers of nodes; `won` is the share
 of wins among the training lines that came here."""
 
+PROBABILITIES: Final = "probabilities"
 _SILENT: Final = 3  # errors only
 
 
@@ -56,13 +58,12 @@ class ForestMember:
         rows = np.ascontiguousarray(inputs, np.float32)
         if rows.ndim != 2 or rows.shape[1] != self._inputs:
             raise ValueError(f"inputs of shape {rows.shape} do not fit a model of {self._inputs}")
-        found: npt.NDArray[np.float32] = self._session.run(self._asked, {self._name: rows})[0]
-        return found[:, 1].astype(np.float64)
+        return self._run(rows)[:, 1].astype(np.float64)
 
     def probability(self, row: Inputs) -> float:
         """Return the probability of a win of one row, shape (inputs,)."""
         self._row[0] = row
-        return float(self._session.run(self._asked, {self._name: self._row})[0][0, 1])
+        return float(self._run(self._row)[0, 1])
 
     def attribution(self, row: Inputs) -> tuple[float, Floats]:
         """Return the base and each input's part of one row's probability; together they are the probability.
@@ -81,8 +82,12 @@ class ForestMember:
         trees = len(self._roots)
         return base / trees, parts / trees
 
-
-PROBABILITIES: Final = "probabilities"
+    def _run(self, rows: Inputs) -> npt.NDArray[np.float32]:
+        try:
+            found: npt.NDArray[np.float32] = self._session.run(self._asked, {self._name: rows})[0]
+        except _troubles() as e:
+            raise _refused(str(e)) from e
+        return found
 
 
 def read_nodes(data: bytes, inputs: int) -> npt.NDArray[np.void]:
@@ -118,8 +123,16 @@ def _open(model: bytes) -> Any:
     options.log_severity_level = _SILENT
     try:
         return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except (RuntimeError, ValueError) as e:  # what onnxruntime raises for bytes that are no model
+    except _troubles() as e:
         raise _refused(str(e)) from e
+
+
+@cache
+def _troubles() -> tuple[type[Exception], ...]:
+    """Return what onnxruntime raises: its own errors, which have no base of their own, and two of Python's."""
+    module = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    own = (each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Exception))
+    return (RuntimeError, ValueError, *own)
 
 
 def _refused(why: str) -> ModelRefused:
