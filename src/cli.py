@@ -167,8 +167,10 @@ def why(
     """Say what a run decided at one moment, and why."""
     from src.backtest.explain import explain
     from src.core.config import load_config
+    from src.core.orchestration.model_reasons import model_reasons
 
-    for line in explain(run, _moment(at, "--at"), load_config(config).language):
+    settings, moment = load_config(config), _moment(at, "--at")
+    for line in [*explain(run, moment, settings.language), *model_reasons(run, moment, settings)]:
         typer.echo(line)
 
 

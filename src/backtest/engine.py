@@ -27,7 +27,7 @@ from src.backtest.preparation import (
     starting_cash,
     trial_family,
 )
-from src.backtest.result import BacktestResult, trades_of
+from src.backtest.result import BacktestResult, Judged, trades_of
 from src.backtest.sharpe import moments
 from src.backtest.tape import build_tape
 from src.backtest.trial_chain import Trial, TrialKind
@@ -41,8 +41,9 @@ from src.core.domain.orders import Reason
 from src.core.domain.time import BAR_15M, Millis, format_jst
 from src.core.exceptions import ConfigError
 from src.core.orchestration.labelling import Compiled, vote_all
-from src.core.orchestration.ml_adapter import with_predictions
+from src.core.orchestration.ml_adapter import ModelAdapter, with_predictions
 from src.core.orchestration.wiring import feature_settings, instrument, market_params, model_adapter
+from src.ml.transform import INPUTS
 from src.trading.columns_read import columns_of
 from src.trading.fee_schedule import Fees
 
@@ -130,7 +131,7 @@ class BacktestEngine:
         maker, taker = fee_rates(self._settings, known.closed_at, self._commission)
         columns = columns_of(self._params)
         tape = build_tape(known, first, maker, taker, feature_settings(self._settings), columns)
-        tape, model = self._judged(tape)
+        tape, model, judged = self._judged(tape)
         player, output = self._player(tape), empty_output(len(tape.closed_at), len(self._params.strategies))
         played = player.play(self._cash, self._params, self._market, output, self._progress)
         world, count = player.closed(played, self._params, output)
@@ -139,10 +140,10 @@ class BacktestEngine:
         identity = self._hash(model.get("hash", ""))
         summary |= {"model": model, "config_hash": identity}
         summary |= self._doubts(info, known, first, output, trades, identity)
-        return BacktestResult(info, self._instrument, self._names, tape, output, trades, summary)
+        return BacktestResult(info, self._instrument, self._names, tape, output, trades, summary, judged)
 
-    def _judged(self, tape: Tape) -> tuple[Tape, dict[str, Any]]:
-        """Return the tape with the model's answers, and what the summary says about the model.
+    def _judged(self, tape: Tape) -> tuple[Tape, dict[str, Any], Judged | None]:
+        """Return the tape with the model's answers, what the summary says about the model, and what it was asked.
 
         Raises
         ------
@@ -151,7 +152,7 @@ class BacktestEngine:
         """
         model = self._settings.model
         if not self._params.model.used:
-            return tape, {"used": False}
+            return tape, {"used": False}, None
         rate = self._commission
         adapter = model_adapter(self._settings, self._params, None if rate is None else Fees(rate, rate))
         seen = adapter.trained_until is not None and adapter.trained_until > int(tape.closed_at[0]) - BAR_15M
@@ -162,21 +163,12 @@ class BacktestEngine:
             )
         compiled = is_compiled(self._settings.backtest, len(tape.closed_at))
         how = Compiled(Path(self._settings.backtest.cache)) if compiled else None
-        status, probability = adapter.predictions(
-            tape, lambda: vote_all(tape, self._params, how, self._progress), Path(model.cache)
-        )
+        said = adapter.answers(tape, lambda: vote_all(tape, self._params, how, self._progress), Path(model.cache))
         names = {int(each): each.name for each in PredictionStatus}
-        said, counts = np.unique(status, return_counts=True)
-        return with_predictions(tape, status, probability), {
-            "used": True,
-            "status": adapter.status.name,
-            "text": adapter.text,
-            "version": adapter.version,
-            "hash": adapter.model_hash,
-            "trained_until": None if adapter.trained_until is None else format_jst(adapter.trained_until),
-            "in_sample": seen,
-            "bars": {names[code]: int(count) for code, count in zip(said.tolist(), counts.tolist(), strict=True)},
-        }
+        states, counts = np.unique(said.status, return_counts=True)
+        bars = {names[state]: count for state, count in zip(states.tolist(), counts.tolist(), strict=True)}
+        judged = Judged(said.asked, INPUTS, said.inputs) if len(said.asked) else None
+        return with_predictions(tape, said.status, said.probability), _about(adapter, seen) | {"bars": bars}, judged
 
     def _player(self, tape: Tape) -> Player:
         if is_compiled(self._settings.backtest, len(tape.closed_at)):
@@ -279,6 +271,19 @@ class BacktestEngine:
     def _hash(self, model: str) -> str:
         slippage = self._params.costs.slippage_ppm
         return run_hash(self._settings, self._cash, self._names, slippage, self._commission, model)
+
+
+def _about(adapter: ModelAdapter, in_sample: bool) -> dict[str, Any]:
+    """Return what a summary says of a model that was to be asked."""
+    return {
+        "used": True,
+        "status": adapter.status.name,
+        "text": adapter.text,
+        "version": adapter.version,
+        "hash": adapter.model_hash,
+        "trained_until": None if adapter.trained_until is None else format_jst(adapter.trained_until),
+        "in_sample": in_sample,
+    }
 
 
 def _rates(ppm: Ints) -> list[float]:

@@ -54,5 +54,8 @@ def _lines(row: dict[str, Any], closed_at: Millis, language: str) -> list[str]:
         if name.startswith("vote_"):
             side = _SIDES[language].get((vote > 0) - (vote < 0), "-")
             lines.append(f"  {name.removeprefix('vote_')}: {side} {abs(vote):.2f}")
+    if row.get("prediction") is not None:
+        words = {"ja": "モデルの確率", "en": "the model's probability"}[language]
+        lines.append(f"  {words}: {row['prediction']:.3f}")
     lines.append(f"  confidence {row['confidence']:.2f}, position {row['position_lots'] / 10_000:.4f} BTC")
     return lines

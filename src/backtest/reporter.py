@@ -1,7 +1,8 @@
 """A finished run on disk and on the terminal.
 
-`write_run` leaves `summary.json`, `trades.csv`, `decisions.parquet` and `candles.parquet` in one folder, all or
-none: the files are written beside it and the folder gets its name last. Same run, same bytes.
+`write_run` leaves `summary.json`, `trades.csv`, `decisions.parquet` and `candles.parquet` in one folder, and
+`judged.parquet` where a model was asked; all or none: the files are written beside it and the folder gets its name
+last. Same run, same bytes.
 """
 
 import csv
@@ -19,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from src.backtest.fold import Ints, Output
-from src.backtest.result import BacktestResult
+from src.backtest.result import BacktestResult, Judged
 from src.core.domain.account import Trade
 from src.core.domain.market import Instrument, Money
 from src.core.domain.orders import ExitReason, Reason
@@ -74,6 +75,8 @@ def write_run(result: BacktestResult, folder: Path) -> None:
         (unfinished / "trades.csv").write_text(trades_csv(result), encoding="utf-8")
         pq.write_table(decisions_table(result), unfinished / "decisions.parquet", compression="zstd")
         pq.write_table(candles_table(result), unfinished / "candles.parquet", compression="zstd")
+        if result.judged is not None:
+            pq.write_table(judged_table(result, result.judged), unfinished / "judged.parquet", compression="zstd")
         unfinished.rename(folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -150,6 +153,13 @@ def candles_table(result: BacktestResult) -> pa.Table:
     tape = result.tape
     prices = {name: pa.array(getattr(tape, name)) for name in ("open", "high", "low", "close", "volume")}
     return pa.table({"closed_at": pa.array(tape.closed_at, pa.timestamp("ms", "UTC")), **prices})
+
+
+def judged_table(result: BacktestResult, judged: Judged) -> pa.Table:
+    """Return what the model was asked, a line for each bar that proposed something: `why` takes it apart."""
+    closed_at = pa.array(result.tape.closed_at[judged.bars], pa.timestamp("ms", "UTC"))
+    inputs = {name: pa.array(judged.inputs[:, k]) for k, name in enumerate(judged.names)}
+    return pa.table({"closed_at": closed_at, **inputs})
 
 
 def _votes(out: Output, strategies: tuple[str, ...]) -> dict[str, Column]:

@@ -1,14 +1,25 @@
 """What a backtest hands over: the run as arrays, its trades, and a summary in JPY."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from src.backtest.fold import TRADE_FIELDS, Output, Tape
+import numpy as np
+import numpy.typing as npt
+
+from src.backtest.fold import TRADE_FIELDS, Ints, Output, Tape
 from src.core.domain.account import Trade
 from src.core.domain.candles import SeriesInfo
 from src.core.domain.market import Instrument, Lots, Money, Side, Ticks
 from src.core.domain.orders import ExitReason
 from src.core.domain.time import Millis
+
+
+class Judged(NamedTuple):
+    """What a model was asked about: the bars that proposed something."""
+
+    bars: Ints  # their numbers
+    names: tuple[str, ...]  # of the inputs
+    inputs: npt.NDArray[np.float32]  # (bars, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,7 @@ class BacktestResult:
     output: Output
     trades: list[Trade]
     summary: dict[str, Any]  # plain JSON values; money in JPY
+    judged: Judged | None = None  # what the model was asked, where one was
 
 
 def trades_of(output: Output, count: int) -> list[Trade]:

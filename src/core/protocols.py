@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from src.core.domain.account import Prediction
+from src.core.domain.account import Contribution, Prediction
 from src.core.domain.candles import Candles
 from src.core.domain.events import ExchangeEvent
 from src.core.domain.exchange import AccountReport, FillReport, MarketReport, OrderReport, PairReport
@@ -56,6 +56,15 @@ class Predictor(Protocol):
 
     def predict(self, row: Row) -> Prediction:
         """Return the judgement of the side proposed on `row`."""
+        ...
+
+    def explain(self, row: Row) -> tuple[Contribution, ...]:
+        """Return each input's part in that judgement, the largest first; none where there was none."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """Which model this is, or why there is none and what to do about it."""
         ...
 
 

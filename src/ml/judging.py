@@ -2,7 +2,7 @@
 
     judge = Judge(ensemble, Known(...), JudgeParams(), core)
     prediction = judge.judge(row)                # live, bar by bar
-    status, probability = judge.judge_all(...)   # a whole tape: the same bits
+    answers = judge.judge_all(tape, votes)       # a whole tape: the same bits
 
 In this order: is the model too old for this bar, are its inputs numbers, are they like those it was trained on, is its
 answer a probability, and does it ever say anything else? The first doubt is the answer's status, and its probability is
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from src.backtest.fold import Floats, Ints, Tape
-from src.core.domain.account import Prediction, PredictionStatus
+from src.core.domain.account import Contribution, Prediction, PredictionStatus
 from src.core.domain.market import Side
 from src.core.domain.orders import Reason
 from src.core.domain.time import DAY, Millis
@@ -50,11 +50,19 @@ class Known(NamedTuple):
     costs: Costs
 
 
-class Contribution(NamedTuple):
-    """One input's part in the vote on a bar."""
+class Answers(NamedTuple):
+    """What a model says about the bars of a tape."""
 
-    name: str
-    part: float  # in probability; negative speaks against the trade
+    status: Ints  # a `PredictionStatus` for every bar
+    probability: Floats  # of a win, for every bar; NaN unless GOOD
+    asked: Ints  # numbers of the bars that proposed something
+    inputs: Inputs  # of each of these, shape (asked, len(INPUTS))
+
+
+def unanswered(bars: int, status: int) -> Answers:
+    """Return the answers of a model that is not asked about any bar."""
+    nothing = np.zeros((0, len(INPUTS)), np.float32)
+    return Answers(np.full(bars, status, np.int64), np.full(bars, np.nan), np.zeros(0, np.int64), nothing)
 
 
 class Judge:
@@ -82,10 +90,9 @@ class Judge:
             return Prediction(doubt, float("nan"))
         return self._said(self._ensemble.probability(inputs[0]))
 
-    def judge_all(self, tape: Tape, votes: Votes) -> tuple[Ints, Floats]:
-        """Return status and probability of every bar of a tape, as if it had been asked bar by bar from its first."""
-        status = np.full(len(tape.closed_at), int(PredictionStatus.NOT_ASKED), np.int64)
-        probability = np.full(len(tape.closed_at), np.nan)
+    def judge_all(self, tape: Tape, votes: Votes) -> Answers:
+        """Return what is said about every bar of a tape, as if it had been asked bar by bar from its first."""
+        status, probability, _, _ = unanswered(len(tape.closed_at), int(PredictionStatus.NOT_ASKED))
         bars = proposing(votes, tape.quality, self._core.vote.min_confidence)
         inputs = model_inputs(rows_of(tape, bars), proposals_at(votes, bars), self._known.costs)
         status[bars] = self._doubts(tape.closed_at[bars], inputs)
@@ -93,7 +100,7 @@ class Judge:
         self._recent.clear()
         for n, said in zip(sound.tolist(), self._ensemble.probabilities(inputs[sound]).tolist(), strict=True):
             status[bars[n]], probability[bars[n]] = self._said(said)
-        return status, probability
+        return Answers(status, probability, bars, inputs)
 
     def explain(self, row: Row) -> tuple[Contribution, ...]:
         """Return each input's part in the vote on `row`, the largest first; none where nothing is asked or known."""

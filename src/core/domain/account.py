@@ -68,4 +68,11 @@ class Prediction(NamedTuple):
     probability: float  # that the proposed trade ends in profit after costs; NaN unless GOOD
 
 
+class Contribution(NamedTuple):
+    """One input's part in a model's judgement."""
+
+    name: str
+    part: float  # in probability before calibration; negative speaks against the trade
+
+
 NO_PREDICTION = Prediction(0, float("nan"))

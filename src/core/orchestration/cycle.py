@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import NamedTuple
 
-from src.core.domain.account import NO_PREDICTION, Account, Prediction
+from src.core.domain.account import NO_PREDICTION, Account, Contribution, Prediction, PredictionStatus
 from src.core.domain.candles import Candles
 from src.core.domain.journal import Json
 from src.core.domain.market import Bar
@@ -25,6 +25,8 @@ class Judged(NamedTuple):
     before: State
     after: State
     decision: Decision
+    explained: tuple[Contribution, ...] = ()  # each input's part in the prediction
+    model: str = ""  # which model was asked, or why none was
 
 
 class TradingCycle:
@@ -67,7 +69,11 @@ class TradingCycle:
         """Return what the core makes of a row."""
         prediction = NO_PREDICTION if self._predictor is None else self._predictor.predict(row)
         after, decision = decide(state, row, prediction, account, self._params)
-        return Judged(row, prediction, account, state, after, decision)
+        if self._predictor is None:
+            return Judged(row, prediction, account, state, after, decision)
+        good = prediction.status == PredictionStatus.GOOD
+        explained = self._predictor.explain(row) if good else ()
+        return Judged(row, prediction, account, state, after, decision, explained, self._predictor.text)
 
 
 def decision_body(judged: Judged) -> dict[str, Json]:
@@ -80,6 +86,8 @@ def decision_body(judged: Judged) -> dict[str, Json]:
         "decision": as_json(judged.decision),
         "after": as_json(judged.after),
     }
+    if judged.explained:
+        body["explained"] = {each.name: each.part for each in judged.explained}
     return body | {"hash": body_hash(body)}
 
 

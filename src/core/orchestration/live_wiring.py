@@ -14,6 +14,7 @@ from src.core.domain.time import BAR_15M, SECOND
 from src.core.exceptions import ConfigError
 from src.core.orchestration.bar_costs import bar_costs
 from src.core.orchestration.cycle import TradingCycle
+from src.core.orchestration.ml_adapter import ModelAdapter
 from src.core.orchestration.operations import journal_url, lease_terms, notifier
 from src.core.orchestration.paper_market import PaperAccount, paper_clock
 from src.core.orchestration.parts import Parts
@@ -23,6 +24,7 @@ from src.core.orchestration.wiring import (
     executor_params,
     feature_settings,
     instrument,
+    model_adapter,
     trading_store,
 )
 from src.core.protocols import BarSource, Clock, ExchangePort
@@ -53,24 +55,31 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
     journal = await open_journal(journal_url(settings, env), machine, terms=lease_terms(settings))
     people = notifier(settings, env)
     await people.start()
+    model = model_adapter(settings, params) if params.model.used else None
     return Parts(
         clock=clock,
         exchange=exchange,
         bars=bars,
         journal=journal,
         notifier=people,
-        cycle=TradingCycle(FeatureStream(feature_settings(settings)), None, params),
+        cycle=TradingCycle(FeatureStream(feature_settings(settings)), model, params),
         params=params,
         execution=executor_params(settings),
         watch_ms=settings.execution.watch_seconds * SECOND,
         lease_ms=settings.journal.lease_s * SECOND,
-        identity=identity(settings),
+        identity=identity(settings, model),
     )
 
 
-def identity(settings: Settings) -> dict[str, Json]:
-    """Return what the journal says of a process that starts."""
-    return {"mode": settings.mode, "python": platform.python_version(), "machine": platform.machine()}
+def identity(settings: Settings, model: ModelAdapter | None = None) -> dict[str, Json]:
+    """Return what the journal says of a process that starts; its model's hash is "" where there is none."""
+    return {
+        "mode": settings.mode,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "model": "" if model is None else model.model_hash,
+        "model_state": "not used" if model is None else model.text,
+    }
 
 
 def _market(settings: Settings, machine: Clock, real: BarSource) -> tuple[Clock, ExchangePort, BarSource]:

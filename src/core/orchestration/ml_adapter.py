@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from src.backtest.fold import Floats, Ints, Tape
-from src.core.domain.account import Prediction, PredictionStatus
+from src.core.domain.account import Contribution, Prediction, PredictionStatus
 from src.core.domain.time import Millis
 from src.core.exceptions import ModelRefused
 from src.core.orchestration.ml_loader import LoadedModel
 from src.features.row import Row
 from src.ml.artefact import version_of
-from src.ml.judging import Contribution, Judge, JudgeParams, Known
-from src.ml.transform import Costs
+from src.ml.judging import Answers, Judge, JudgeParams, Known, unanswered
+from src.ml.transform import INPUTS, Costs
 from src.ml.votes import Votes
 from src.trading.decision import Params
 
@@ -91,7 +91,12 @@ class ModelAdapter:
         return () if self._judge is None else self._judge.explain(row)
 
     def predictions(self, tape: Tape, votes: Callable[[], Votes], cache: Path | None) -> tuple[Ints, Floats]:
-        """Return status and probability for every bar of a tape, as `predict` would give them from its first bar on.
+        """Return status and probability for every bar of a tape; see `answers`."""
+        found = self.answers(tape, votes, cache)
+        return found.status, found.probability
+
+    def answers(self, tape: Tape, votes: Callable[[], Votes], cache: Path | None) -> Answers:
+        """Return what `predict` would say about every bar of a tape, from its first on.
 
         Parameters
         ----------
@@ -102,7 +107,7 @@ class ModelAdapter:
         """
         bars = len(tape.closed_at)
         if self._judge is None:
-            return np.full(bars, int(self.status), np.int64), np.full(bars, np.nan)
+            return unanswered(bars, int(self.status))
         path = None if cache is None else cache / f"{self._key(tape)}.npz"
         kept = None if path is None else _read(path, bars)
         if kept is not None:
@@ -130,22 +135,24 @@ def with_predictions(tape: Tape, status: Ints, probability: Floats) -> Tape:
     return tape._replace(prediction_status=columns[0], prediction=columns[1])
 
 
-def _read(path: Path, bars: int) -> tuple[Ints, Floats] | None:
+def _read(path: Path, bars: int) -> Answers | None:
     """Return the answers kept at `path`; None if there are none that can be used."""
+    like = unanswered(bars, 0)
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
-            status, probability = kept["status"], kept["probability"]
+            found = Answers._make(kept[name] for name in Answers._fields)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    if status.dtype != np.int64 or probability.dtype != np.float64 or not status.shape == probability.shape == (bars,):
+    if [column.dtype for column in found] != [column.dtype for column in like]:
         return None
-    return status, probability
+    whole = found.status.shape == found.probability.shape == (bars,)
+    return found if whole and found.inputs.shape == (*found.asked.shape, len(INPUTS)) else None
 
 
-def _write(path: Path, made: tuple[Ints, Floats]) -> None:
+def _write(path: Path, made: Answers) -> None:
     """Keep the answers: beside the place first, then by renaming."""
     file = io.BytesIO()
-    np.savez(file, status=made[0], probability=made[1])
+    np.savez(file, **made._asdict())
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     beside.write_bytes(file.getvalue())

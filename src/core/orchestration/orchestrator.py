@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from src.core.config import Settings, load_config
+from src.core.domain.account import PredictionStatus
 from src.core.domain.events import ExchangeEvent, OrderSeen, StreamDown, StreamUp, TradeSeen
 from src.core.domain.journal import Command, Entry, Json, Kind, Verb
 from src.core.domain.market import Bar
@@ -307,6 +308,7 @@ class Orchestrator:
         body = decision_body(judged) | {"config": self._settings.hash()}
         await executor.record(Entry(Kind.BAR, now, as_json(bar)), Entry(Kind.DECISION, now, body), state=judged.after)
         ready.last_bar = bar
+        await self._tell_model(ready, judged)
         await self._act(ready, judged, bar)
         return judged
 
@@ -319,6 +321,17 @@ class Orchestrator:
             await self._tell_entry(ready, judged, outcome)
         elif judged.after.plan != judged.before.plan:
             await self._settle(ready)
+
+    async def _tell_model(self, ready: "_Ready", judged: Judged) -> None:
+        """Say it when a model that is to be asked falls into doubt, and when it comes out of it; not bar after bar."""
+        state = PredictionStatus(judged.prediction.status)
+        if not ready.parts.params.model.used or state in {PredictionStatus.NOT_ASKED, ready.model_state}:
+            return
+        ready.model_state, now = state, ready.parts.clock.now()
+        values = {"state": state.name, "model": judged.model}
+        await ready.parts.journal.append(Entry(Kind.ALARM, now, {"topic": Topic.MODEL.value, **values}))
+        tier = Tier.INFO if state is PredictionStatus.GOOD else Tier.WARNING
+        ready.parts.notifier.tell(Notice(tier, Topic.MODEL, now, values))
 
     async def _tell_entry(self, ready: "_Ready", judged: Judged, outcome: Outcome) -> None:
         verdict, now = judged.decision.verdict, ready.parts.clock.now()
@@ -378,3 +391,4 @@ class _Ready:
         self.last_bar: Bar | None = None
         self.streams = {True: False, False: False}  # private and public: connected
         self.halt_reason = ""
+        self.model_state = PredictionStatus.GOOD  # what was last told of the model
