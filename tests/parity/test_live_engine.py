@@ -136,6 +136,7 @@ class LiveDesk:
             made.params,
             execution,
             5_000,
+            60_000,
             {},
         )
         self.trader = Orchestrator(load_config("config/paper/base.yaml"), parts)
