@@ -41,6 +41,8 @@ data = typer.Typer(help="Candles: fetch, import, check, list.", no_args_is_help=
 app.add_typer(data, name="data")
 suspicion = typer.Typer(help="Checks of the program against itself.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(suspicion, name="check")
+models = typer.Typer(help="Trained models and the steps between stages.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(models, name="models")
 journal = typer.Typer(help="What a trader has written down.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(journal, name="journal")
 
@@ -283,6 +285,158 @@ def verify_journal(config: TraderOption = TRADER_CONFIG) -> None:
             remedy="keep the database as evidence; restore its latest copy, compare with the exchange",
         )
     typer.echo(f"all {found.entries:,} entries are as they were written; the last hash is {found.hash}")
+
+
+@app.command()
+def train(
+    data: Annotated[str | None, typer.Option(help="A stored series, a candle file, or `sample`.")] = None,
+    years: Annotated[float | None, typer.Option(help="Of the newest candles. [default: as set]")] = None,
+    end: Annotated[str | None, typer.Option(help="Look at no candle after this: 2024-01-01 (JST).")] = None,
+    trials: Annotated[int, typer.Option(help="Of a search for settings; the same command goes on.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of the models and of the search.", min=0)] = 0,
+    processes: Annotated[int, typer.Option(help="How many tests are worked on at once.", min=1)] = 1,
+    cluster: Annotated[str | None, typer.Option(help="Address of a dask scheduler that is to do the work.")] = None,
+    config: ConfigOption = BACKTEST_CONFIG,
+    out: Annotated[Path | None, typer.Option(help="Folder of the training. [default: logs/training/<version>]")] = None,
+) -> None:
+    """Train a model, judge it on what it never saw, register it, and say whether it may go on."""
+    from src.core.config import load_config
+    from src.core.orchestration.model_service import train_and_register
+    from src.core.orchestration.model_training import Wanted
+    from src.ml.gate_words import lines
+
+    settings = load_config(config)
+    until = None if end is None else _moment(end, "--end")
+    wanted = Wanted(data, years, until, trials, seed, processes, cluster)
+    try:
+        with _stages() as progress:
+            done = train_and_register(settings, wanted, out, progress)
+    except KeyboardInterrupt:
+        typer.echo("stopped: trials of the search that had ended are kept; the same command goes on", err=True)
+        raise typer.Exit(130) from None
+    for line in lines(done.training.judgement, settings.language):
+        typer.echo(line)
+    typer.echo(done.said)
+    typer.echo(str(done.folder))
+
+
+@models.command("list")
+def list_models(config: ConfigOption = BACKTEST_CONFIG) -> None:
+    """List every registered model, its stage and why it is there."""
+    from src.core.config import load_config
+    from src.core.domain.time import format_jst
+    from src.core.orchestration.model_service import manager_of
+
+    entries = manager_of(load_config(config)).stages().entries
+    if not entries:
+        typer.echo("no model is registered; `python main.py train` makes one")
+    for entry in reversed(entries.values()):
+        typer.echo(f"{entry.version} {entry.stage.value:<10} since {format_jst(entry.since)}  {entry.why}")
+
+
+@models.command("show")
+def show_model(
+    version: Annotated[str, typer.Argument(help="Name of the model.")],
+    data: Annotated[str | None, typer.Option(help="Candles that show its record. [default: as set]")] = None,
+    config: ConfigOption = BACKTEST_CONFIG,
+) -> None:
+    """Show what a model is and what it has shown in its stage."""
+    from src.core.config import load_config
+    from src.core.domain.time import format_jst
+    from src.core.orchestration.model_service import manager_of, served_lines, served_record
+
+    settings = load_config(config)
+    manager = manager_of(settings)
+    artefact = manager.artefact(version)
+    manifest, entry = artefact.manifest, manager.stages().entries[version]
+    typer.echo(f"model {version}, trained until {format_jst(manifest.trained_until)} on {manifest.lines:,} proposals")
+    for name, value in manifest.metrics.items():
+        typer.echo(f"  {name}: {value}")
+    try:
+        served = served_record(settings, entry, artefact, data)
+    except NoCandles as e:
+        typer.echo(f"no record of its stage yet: {e.what}")
+        return
+    for line in served_lines(entry, served):
+        typer.echo(line)
+
+
+@models.command("compare")
+def compare_models(
+    one: Annotated[str, typer.Argument(help="Name of a model.")],
+    other: Annotated[str, typer.Argument(help="Name of another.")],
+    data: Annotated[str | None, typer.Option(help="Candles to compare on. [default: as set]")] = None,
+    config: ConfigOption = BACKTEST_CONFIG,
+) -> None:
+    """Set two models side by side on candles that neither has learnt from."""
+    from src.core.config import load_config
+    from src.core.orchestration.model_service import compared
+
+    for line in compared(load_config(config), (one, other), data):
+        typer.echo(line)
+
+
+@models.command("promote")
+def promote_model(
+    version: Annotated[str, typer.Argument(help="Name of the model.")],
+    data: Annotated[str | None, typer.Option(help="Candles that show its record. [default: as set]")] = None,
+    config: ConfigOption = BACKTEST_CONFIG,
+) -> None:
+    """Take a model one step up, if its record asks for it: shadow, canary, production."""
+    from src.core.config import load_config
+    from src.core.orchestration.model_service import manager_of, promote
+
+    settings = load_config(config)
+    entry = promote(settings, manager_of(settings), version, data)
+    typer.echo(f"{entry.version}: {entry.stage.value} ({entry.why})")
+
+
+@models.command("rollback")
+def rollback_model(
+    why: Annotated[str, typer.Option(help="Why, for the record.")] = "a person took it back",
+    config: ConfigOption = BACKTEST_CONFIG,
+) -> None:
+    """Serve the model that was served before this one."""
+    from src.core.config import load_config
+    from src.core.orchestration.model_service import follow_stages, manager_of
+
+    settings = load_config(config)
+    manager = manager_of(settings)
+    entry = manager.rollback(why)
+    follow_stages(settings, manager)
+    typer.echo(f"{entry.version}: {entry.stage.value} ({entry.why})")
+
+
+@models.command("demote")
+def demote_model(
+    version: Annotated[str, typer.Argument(help="Name of the model.")],
+    why: Annotated[str, typer.Option(help="Why, for the record.")] = "a person took it down",
+    config: ConfigOption = BACKTEST_CONFIG,
+) -> None:
+    """Retire a model; if it is the served one, the trader holds until another is promoted."""
+    from src.core.config import load_config
+    from src.core.orchestration.model_service import follow_stages, manager_of
+    from src.ml.stage import Stage
+
+    settings = load_config(config)
+    manager = manager_of(settings)
+    entry = manager.demote(version, Stage.RETIRED, why)
+    follow_stages(settings, manager)
+    typer.echo(f"{entry.version}: {entry.stage.value} ({entry.why})")
+
+
+@models.command("review")
+def review_models(
+    data: Annotated[str | None, typer.Option(help="Candles that show their record. [default: as set]")] = None,
+    config: ConfigOption = BACKTEST_CONFIG,
+) -> None:
+    """Take down whichever served model its own record speaks against; nothing is promoted."""
+    from src.core.config import load_config
+    from src.core.orchestration.model_service import manager_of, review
+
+    settings = load_config(config)
+    for line in review(settings, manager_of(settings), data):
+        typer.echo(line)
 
 
 @suspicion.command()

@@ -26,9 +26,6 @@ from src.ml.scores import (
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-FEWEST_TRIALS: Final = 10
-"""Below so many recorded trials no probability of overfitting is estimated."""
-
 _DRAWS: Final = 200  # of outcomes from the probabilities themselves, for what calibration shows by chance
 
 

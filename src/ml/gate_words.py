@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from src.ml.gate import FEWEST_TRIALS, Check, Judgement, State
+from src.backtest.overfitting import FEWEST_TRIALS
+from src.ml.gate import Check, Judgement, State
 
 NAMES: Final = {
     "rows": ("標本外の行数", "rows out of sample"),

@@ -37,6 +37,7 @@ class SizeParams(NamedTuple):
     max_cost_bps: int = 4_000  # round trip's cost over the stop distance
     min_lots: int = 1
     max_lots: int = 100_000
+    share_bps: int = 10_000  # of the size that all limits allow; less while a model is on trial
 
 
 class Size(NamedTuple):
@@ -138,7 +139,7 @@ def size_position(
         return Size(Lots(0), none, Reason.MARGIN)
     budget = _budget_lots(at_risk, loss, state, params)
     exposure = _exposure_lots(at_risk, price, volatility_4h, params)
-    lots = min(min(budget, exposure), min(margin, min(params.max_lots, MAX_LOTS)))
+    lots = min(min(budget, exposure), min(margin, min(params.max_lots, MAX_LOTS))) * params.share_bps // BPS
     if lots < params.min_lots:
         return Size(Lots(0), none, Reason.TOO_SMALL)
     return Size(Lots(lots), Money(lots * loss), Reason.ENTER)

@@ -27,6 +27,8 @@ _FOLDERS: Final = (
     ("backtest", "cache"),
     ("model", "path"),
     ("model", "cache"),
+    ("training", "output"),
+    ("training", "registry"),
 )
 
 

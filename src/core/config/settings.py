@@ -89,6 +89,16 @@ class ModelSettings(Section):
     ]  # proposals
 
 
+class TrainingSettings(Section):
+    """How a model is made, judged and let in."""
+
+    years: Annotated[float, Field(ge=0.5, le=30)]
+    tests: Annotated[int, Field(ge=1, le=100)]
+    output: Annotated[str, Field(min_length=1)]  # folder
+    registry: Annotated[str, Field(min_length=1)]  # folder
+    canary_size: Annotated[float, Field(ge=0.01, le=1, description="a trial with no size shows nothing"), BPS_FRACTION]
+
+
 class AnomalySettings(Section):
     """Limits beyond which no new position is opened."""
 
@@ -226,6 +236,7 @@ class Settings(Section):
     strategies: Annotated[Mapping[str, StrategySettings], Field(min_length=1)]  # in the order of their names
     vote: VoteSettings
     model: ModelSettings
+    training: TrainingSettings
     anomaly: AnomalySettings
     risk: RiskSettings
     sizing: SizingSettings

@@ -7,6 +7,7 @@ import logging
 import re
 import socket
 import time
+import warnings
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -28,10 +29,12 @@ from src.core.domain.health import Health, Phase
 from src.core.domain.market import Money, Side, Ticks
 from src.core.domain.notices import Notice, Tier, Topic
 from src.core.domain.orders import Reason
-from src.core.domain.time import BAR_15M, Millis, parse_time
+from src.core.domain.time import BAR_15M, DAY, Millis, parse_time
 from src.core.exceptions import NoCandles, Retryable, StoreDamaged
 from src.core.logger import configure_logging, get_logger
 from src.core.orchestration.labelling import vote_all
+from src.core.orchestration.model_service import live_params, models_folder, registry_of, training_folder
+from src.core.orchestration.model_training import Wanted, training_split, training_stretch
 from src.core.orchestration.operations import health_server, journal_url, lease_terms, notifier
 from src.core.orchestration.wiring import (
     bitbank_client,
@@ -49,6 +52,9 @@ from src.data.exchange_files import day_file
 from src.data.sample_market import sample_candles
 from src.features.feature_generator import BarColumns, feature_matrix
 from src.ml.model_folder import write_artefact
+from src.ml.model_manager import ModelManager
+from src.ml.noise_world import WorldShape, noise_world
+from src.ml.stage import Served
 from src.ml.votes import Votes
 from src.monitoring.metrics import Metrics
 from src.trading.anomaly_detector import find_anomaly
@@ -126,6 +132,39 @@ def predictions_kept(loaded: Loaded) -> list[str]:
     engine = BacktestEngine(config=loaded.settings, data="sample", allow_in_sample=True)
     asyncio.run(engine.run_backtest(datetime(2023, 6, 8), datetime(2023, 6, 10)))
     return sorted(path.parent.name for path in loaded.folder.rglob("*.npz"))
+
+
+def bars_to_train_on(loaded: Loaded) -> int:
+    """How many bars of the sample market a training reads."""
+    until = parse_time("2021-09-01")
+    return len(training_stretch(loaded.settings, Wanted("sample", until=until)).candles)
+
+
+def tests_of_a_training(loaded: Loaded) -> int:
+    """In how many tests a training walks forward over a small world."""
+    world = noise_world(WorldShape(days=200), 1)
+    return training_split(world.dataset, world.asked, loaded.settings.training.tests).get_n_splits()
+
+
+def folder_of_a_training(loaded: Loaded) -> str:
+    """Where a finished training lies."""
+    return str(training_folder(loaded.settings, "abc"))
+
+
+def folder_of_the_registry(loaded: Loaded) -> list[str]:
+    """The folders in which the registry, once opened, keeps its database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of MLflow's own use of its libraries
+        registry_of(loaded.settings).all()
+    return sorted(path.parent.name for path in loaded.folder.rglob("mlflow.db"))
+
+
+def size_of_a_canary(loaded: Loaded) -> int:
+    """The share of the usual size that a model on trial has, in basis points."""
+    manager = ModelManager(models_folder(loaded.settings), ManualClock(Millis(0)))
+    version = manager.register(busy_artefact(), True, "made").version
+    manager.promote(version, Served(400 * DAY, 500, 0.1, 1.0, 0, 0.0))
+    return live_params(loaded.settings, core_params(loaded.settings)).size.share_bps
 
 
 def busy_votes_of(loaded: Loaded) -> Callable[[], Votes]:
