@@ -11,8 +11,8 @@ SECONDS_VARIABLE: Final = "FUZZ_SECONDS"
 SEED_VARIABLE: Final = "FUZZ_SEED"
 DEFAULT_SECONDS: Final = 60.0
 SHARES: Final = {
-    "signed requests": 0.30,
-    "raw requests": 0.18,
+    "signed requests": 0.22,
+    "raw requests": 0.15,
     "control": 0.08,
     "polls": 0.06,
     "frames": 0.03,
@@ -22,6 +22,9 @@ SHARES: Final = {
     "candle bytes": 0.04,
     "exchange files": 0.05,
     "settings": 0.05,
+    "exchange replies": 0.06,
+    "envelopes": 0.02,
+    "streams": 0.03,
 }
 """Of the time, by target."""
 

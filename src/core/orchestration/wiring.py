@@ -36,6 +36,7 @@ from src.trading.anomaly_detector import GateParams
 from src.trading.decision import ExitParams, Params
 from src.trading.drawdown_manager import RiskParams
 from src.trading.executor import ExecutorParams
+from src.trading.fact_table import Facts
 from src.trading.fee_schedule import FEE_SCHEDULE, Fees, todays_fees
 from src.trading.intents import Patience
 from src.trading.ledger import BPS, CostParams
@@ -152,6 +153,12 @@ def trading_store(settings: Settings) -> DataCache:
 def trim_trading_store(settings: Settings) -> int:
     """Drop candles older than the settings keep from the trader's own store; return how many bars went."""
     return trading_store(settings).apply_retention(settings.data.series, settings.data.retention_days)
+
+
+def facts(settings: Settings) -> Facts:
+    """Return what is taken for granted about the pair: today's fees of the dated table, and the settings' costs."""
+    costs = _cost_params(settings)
+    return Facts(instrument(settings), todays_fees(), costs.interest_ppm_per_day, costs.requirement_bps)
 
 
 def exchange_terms(settings: Settings, *, heartbeat: bool = True) -> Terms:
