@@ -28,6 +28,7 @@ class TwinWorld:
         self.port = port
         self.account = account
         self._rival = rival
+        self.clock: Any = None  # of a test that drives the time
 
     def rest(self, side: Side, price: int, lots: int) -> None:
         self._order(self._rival, side=SIDES[side], type="limit", price=str(price), amount=f"{BTC_JPY.amount(lots)}")
