@@ -297,9 +297,7 @@ Parsed = TypeVar("Parsed")
 def _list_of(
     data: Data, name: str, instrument: Instrument, parse: Callable[[object, Instrument, str], Parsed]
 ) -> list[Parsed]:
-    rows = data.get(name) if isinstance(data, Mapping) else None
-    if not isinstance(rows, list):
-        raise BrokenReply(f"{name} is missing or not a list")
+    rows = Fields(data, "reply", instrument).listed(name)
     return [parse(row, instrument, f"{name}[{i}]") for i, row in enumerate(rows)]
 
 

@@ -58,10 +58,15 @@ class Fields:
 
     def rows(self, name: str) -> list["Fields"]:
         """Return a list of objects inside this one."""
+        found = self.listed(name)
+        return [Fields(row, f"{self._where}.{name}[{i}]", self._instrument) for i, row in enumerate(found)]
+
+    def listed(self, name: str) -> list[Any]:
+        """Return a list of whatever there is in it."""
         value = self._need(name)
         if not isinstance(value, list):
             raise self._broken(name, "not a list")
-        return [Fields(row, f"{self._where}.{name}[{i}]", self._instrument) for i, row in enumerate(value)]
+        return value
 
     def names(self) -> list[str]:
         """Return the names of all fields."""
