@@ -159,7 +159,8 @@ def _prices(market: Market, bar: Bar) -> list[int]:
 
 
 def _quote(state: State, market: Market, play: BarPlay, price: int) -> None:
-    spread = max(price * play.terms.spread_ppm // PPM, 1)
+    """Show the stated spread around a price; rounded up, so that from a million ticks on it reads back exactly."""
+    spread = max(-(-price * play.terms.spread_ppm // PPM), 1)
     bid = max(price - spread // 2, 1)
     move_outside(state, market, Step({bid: QUOTED}, {bid + spread: QUOTED}))
 

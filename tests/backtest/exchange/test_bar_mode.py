@@ -288,6 +288,16 @@ def test_the_candle_file_shows_the_bar_exactly_at_its_close_whatever_users_trade
     assert exchange.ticker(PAIR).last == values[3]
 
 
+@pytest.mark.parametrize("close", [1_000_000, 1_234_567, 9_999_999, 17_654_321])
+@pytest.mark.parametrize("spread_ppm", [1, 100, 777])
+def test_the_spread_in_the_book_is_the_stated_one_to_the_millionth(close, spread_ppm):
+    exchange, market, _ = playing((close,) * 4, terms=TERMS._replace(spread_ppm=spread_ppm))
+    until(market, Phase.CLOSE)
+    shown = exchange.ticker(PAIR)
+    assert (shown.sell - shown.buy) * 1_000_000 // close == spread_ppm
+    assert shown.buy <= close <= shown.sell
+
+
 def test_a_day_of_interest_that_begins_with_the_end_of_a_bar_is_charged_to_who_still_holds():
     midnight = (NOON + 12 * 60 * MINUTE - NOON) // BAR_15M - 1
     exchange, market, who = playing(terms=TERMS)
