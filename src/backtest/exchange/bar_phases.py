@@ -5,7 +5,7 @@ comes after what the exchange does by itself. Resting limit orders come after th
 have been traded before the entry does not count.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from src.backtest.exchange.account import Position, User
 from src.backtest.exchange.bar_fills import execute_in_bar
@@ -140,8 +140,9 @@ def _moves(market: Market) -> bool:
     return market.continuous and market.status is not PairStatus.HALT
 
 
-def _orders(state: State, market: Market, which: Callable[[Order], bool]) -> list[Order]:
-    return [o for o in state.active.values() if o.pair == market.rules.pair and which(o)]
+def _orders(state: State, market: Market, which: Callable[[Order], bool]) -> Iterator[Order]:
+    """Yield orders, oldest first; one that the fill of another before it has ended is left out."""
+    return (o for o in list(state.active.values()) if o.active and o.pair == market.rules.pair and which(o))
 
 
 def _prices(market: Market, bar: Bar) -> list[int]:
@@ -169,7 +170,7 @@ def _quote(state: State, market: Market, play: BarPlay, price: int) -> None:
 
 
 def _try_trigger(state: State, market: Market, play: BarPlay, bar: Bar, order: Order) -> None:
-    if order.trigger is None or not order.waiting:  # another one's forced close may have cancelled it
+    if order.trigger is None:
         return
     closes = Side(-order.side)  # the side of a position that such an order leaves
     level, slippage = Ticks(order.trigger), play.terms.slippage_ppm
