@@ -152,6 +152,11 @@ class Journal(Protocol):
     """What happened, append-only, on disk before `append` returns. One writer at a time, held by a lease.
 
     Every implementation passes tests/contracts/journal_contract.py.
+
+    Raises
+    ------
+    JournalFailed
+        By every call, if the database does not take part.
     """
 
     async def append(self, *entries: Entry) -> int:

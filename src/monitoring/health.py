@@ -8,7 +8,7 @@ browser, so on this machine only requests that name this machine are answered.
 import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -87,6 +87,20 @@ class HealthServer:
         self._near = True
         self._runner: web.AppRunner | None = None
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Address and port on which it listens.
+
+        Raises
+        ------
+        RuntimeError
+            If it does not.
+        """
+        if self._runner is None or not self._runner.addresses:
+            raise RuntimeError("the health page does not listen: call start first")
+        host, port, *_ = self._runner.addresses[0]
+        return str(host), int(port)
+
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen, and return address and port.
 
@@ -110,8 +124,7 @@ class HealthServer:
                 f"the health page cannot listen on {host}, port {port}: {e.strerror}",
                 remedy="choose another with `monitoring.port` and `monitoring.host`, or end what listens there",
             ) from e
-        address: tuple[Any, ...] = self._runner.addresses[0]
-        return str(address[0]), int(address[1])
+        return self.address
 
     async def close(self) -> None:
         """Stop listening."""

@@ -60,15 +60,24 @@ def notifier(settings: Settings, environ: Mapping[str, str]) -> DiscordNotifier:
     )
 
 
-def health_server(
+async def open_health_page(
     settings: Settings, environ: Mapping[str, str], clock: Clock, health: Callable[[], Health], metrics: Metrics
 ) -> HealthServer:
-    """Return the health page, not yet listening; it is to listen on `monitoring.host` and `monitoring.port`.
+    """Return the health page, listening where the settings say.
+
+    Parameters
+    ----------
+    health
+        Asked at each request, in the event loop.
 
     Raises
     ------
     ConfigError
-        If the token of `environ` is too short.
+        If the token of `environ` is too short, or nobody can listen there.
     """
-    stale_ms = settings.monitoring.stale_after_s * SECOND
-    return HealthServer(health, metrics, clock.now, stale_ms=stale_ms, token=monitoring_token(environ))
+    told = settings.monitoring
+    page = HealthServer(
+        health, metrics, clock.now, stale_ms=told.stale_after_s * SECOND, token=monitoring_token(environ)
+    )
+    await page.start(told.host, told.port)
+    return page

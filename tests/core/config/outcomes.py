@@ -35,7 +35,7 @@ from src.core.logger import configure_logging, get_logger
 from src.core.orchestration.labelling import vote_all
 from src.core.orchestration.model_service import live_params, models_folder, registry_of, training_folder
 from src.core.orchestration.model_training import Wanted, training_split, training_stretch
-from src.core.orchestration.operations import health_server, journal_url, lease_terms, notifier
+from src.core.orchestration.operations import journal_url, lease_terms, notifier, open_health_page
 from src.core.orchestration.wiring import (
     bitbank_client,
     core_params,
@@ -326,8 +326,8 @@ async def _page(settings: Settings, now: int) -> tuple[str, int, int]:
         return Health(settings.mode, Phase.TRADING, last_beat=Millis(0))
 
     metrics = Metrics(instrument(settings), health, clock.now)
-    page = health_server(settings, {}, clock, health, metrics)
-    host, port = await page.start(settings.monitoring.host, settings.monitoring.port)
+    page = await open_health_page(settings, {}, clock, health, metrics)
+    host, port = page.address
     async with aiohttp.ClientSession() as session, session.get(f"http://{host}:{port}/healthz") as reply:
         status = reply.status
     await page.close()
