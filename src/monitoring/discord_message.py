@@ -5,10 +5,12 @@ together 6,000 characters; a title 256, a field's name 256, its value 1,024, 25 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from src.core.domain.market import Instrument
 from src.core.domain.notices import Tier
 from src.core.domain.time import SECOND, to_datetime
+from src.monitoring.notice_values import shown
 from src.monitoring.notice_words import label, meaning, tier_word, times, title
 from src.monitoring.outbox import Parcel
 
@@ -28,72 +30,75 @@ _SIGNS: Final = {Tier.INFO: "🔵", Tier.WARNING: "🟠", Tier.CRITICAL: "🔴"}
 Clean = Callable[[str], str]
 
 
-def message(parcels: Sequence[Parcel], language: str, where: str, clean: Clean) -> tuple[dict[str, Any], int]:
-    """Return a message of as many parcels as fit, and how many those are (at least one).
+class Look(NamedTuple):
+    """How notices look."""
 
-    Parameters
-    ----------
-    where
-        Which trader speaks, such as "live BTC/JPY".
-    clean
-        Blanks out secrets.
-    """
+    language: str  # "ja" or "en"
+    where: str  # which trader speaks, such as "live BTC/JPY"
+    pair: Instrument  # in whose units values are
+    clean: Clean  # blanks out secrets
+
+
+def message(parcels: Sequence[Parcel], look: Look) -> tuple[dict[str, Any], int]:
+    """Return a message of as many parcels as fit, and how many those are (at least one)."""
     embeds: list[dict[str, Any]] = []
     total = 0
     for parcel in parcels[:MAX_EMBEDS]:
-        embed = _embed(parcel, language, where, clean)
+        embed = _embed(parcel, look)
         total += _length(embed)
         if embeds and total > MAX_TOTAL:
             break
         embeds.append(embed)
-    shown = parcels[: len(embeds)]
-    lines = [headline(parcel, language, where) for parcel in shown]
-    content = _cut(clean("\n".join(dict.fromkeys(lines))), MAX_CONTENT)
+    told = parcels[: len(embeds)]
+    lines = [headline(parcel, look) for parcel in told]
+    content = _cut(look.clean("\n".join(dict.fromkeys(lines))), MAX_CONTENT)
     return {"content": content, "embeds": embeds, "allowed_mentions": {"parse": []}}, len(embeds)
 
 
-def plain_message(parcels: Sequence[Parcel], language: str, where: str, clean: Clean) -> dict[str, Any]:
+def plain_message(parcels: Sequence[Parcel], look: Look) -> dict[str, Any]:
     """Return the barest message of the parcels: for a server that does not take the one with embeds."""
-    lines = (
-        " ".join([headline(p, language, where), *(f"{label(n, language)}: {v}" for n, v in p.notice.values.items())])
-        for p in parcels
-    )
-    return {"content": _cut(clean("\n".join(lines)), MAX_CONTENT), "allowed_mentions": {"parse": []}}
+    lines = []
+    for parcel in parcels:
+        lines.append(headline(parcel, look))
+        for name, value in parcel.notice.values.items():
+            lines.append(f"{label(name, look.language)}: {shown(name, value, look.language, look.pair)}")
+    return {"content": _cut(look.clean("\n".join(lines)), MAX_CONTENT), "allowed_mentions": {"parse": []}}
 
 
-def headline(parcel: Parcel, language: str, where: str) -> str:
+def headline(parcel: Parcel, look: Look) -> str:
     """Return a notice as one line."""
     notice = parcel.notice
     count = f" ×{parcel.said}" if parcel.said > 1 else ""
-    return f"{_SIGNS[notice.tier]} [{where}] {title(notice.topic, language)}{count}"
+    return f"{_SIGNS[notice.tier]} [{look.where}] {title(notice.topic, look.language)}{count}"
 
 
-def _embed(parcel: Parcel, language: str, where: str, clean: Clean) -> dict[str, Any]:
+def _embed(parcel: Parcel, look: Look) -> dict[str, Any]:
     notice = parcel.notice
-    text = meaning(notice.topic, language)
+    description = meaning(notice.topic, look.language)
     if parcel.said > 1:
         seconds = -(-(notice.at - parcel.first) // SECOND)
-        text = f"{text}\n{times(parcel.said, seconds, language)}".strip()
+        description = f"{description}\n{times(parcel.said, seconds, look.language)}".strip()
     embed: dict[str, Any] = {
-        "title": _cut(title(notice.topic, language), _MAX_TITLE),
+        "title": _cut(title(notice.topic, look.language), _MAX_TITLE),
         "color": _COLOURS[notice.tier],
         "timestamp": to_datetime(notice.at).isoformat(),
-        "footer": {"text": _cut(clean(f"{where} · {tier_word(notice.tier, language)}"), _MAX_NAME)},
+        "footer": {"text": _cut(look.clean(f"{look.where} · {tier_word(notice.tier, look.language)}"), _MAX_NAME)},
         "fields": [],
     }
-    if text:
-        embed["description"] = text
+    if description:
+        embed["description"] = description
     left = MAX_ONE - _length(embed)
     for name, value in list(notice.values.items())[:_MAX_FIELDS]:
-        shown = _cut(clean(label(name, language)), _MAX_NAME)
-        room = min(left - len(shown), _MAX_VALUE)
+        heading = _cut(look.clean(label(name, look.language)), _MAX_NAME)
+        text = look.clean(shown(name, value, look.language, look.pair))
+        room = min(left - len(heading), _MAX_VALUE)
         if room < 1:
             break
         # An empty name or value is refused by Discord.
         field: dict[str, Any] = {
-            "name": shown or "-",
-            "value": _cut(clean(value), room) or "-",
-            "inline": len(value) <= 40,
+            "name": heading or "-",
+            "value": _cut(text, room) or "-",
+            "inline": len(text) <= 40,
         }
         left -= len(field["name"]) + len(field["value"])
         embed["fields"].append(field)

@@ -10,11 +10,13 @@ from typing import Any, Final
 
 import aiohttp
 
+from src.core.domain.market import Instrument
 from src.core.domain.notices import Notice, Tier
 from src.core.logger import Redactor, get_logger
+from src.monitoring.discord_message import Look
 from src.monitoring.outbox import Parcel
 from src.monitoring.spool import Spool
-from src.monitoring.webhook_lane import LONGEST_PAUSE_S, Lane, Look
+from src.monitoring.webhook_lane import LONGEST_PAUSE_S, Lane
 from src.monitoring.webhooks import Webhooks
 
 CLOSE_S: Final = 5.0
@@ -41,6 +43,8 @@ class DiscordNotifier:
         Folder of undelivered critical notices.
     where
         Which trader speaks, such as "live BTC/JPY".
+    pair
+        In whose units the values of notices are.
     least
         What is less urgent is logged and not sent.
     merge_s
@@ -63,6 +67,7 @@ class DiscordNotifier:
         spool: Path,
         *,
         where: str,
+        pair: Instrument,
         least: Tier = Tier.INFO,
         merge_s: float = 60.0,
         secrets: Iterable[str] = (),
@@ -70,7 +75,7 @@ class DiscordNotifier:
     ) -> None:
         self._addresses = addresses
         self._clean = Redactor([*secrets, *addresses])
-        self._look = Look(language, where, self._clean.text)
+        self._look = Look(language, where, pair, self._clean.text)
         self._least = least
         self._merge_s = merge_s
         self._close_s = close_s

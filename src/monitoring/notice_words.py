@@ -10,7 +10,7 @@ TITLES: Final[dict[Topic, tuple[str, str]]] = {
     Topic.STOPPED: ("取引を停止した", "Trading has stopped"),
     Topic.ENTERED: ("新規に建てた", "A position was opened"),
     Topic.CLOSED: ("決済した", "A position was closed"),
-    Topic.REFUSED: ("取引所が注文を拒否した", "The exchange refused an order"),
+    Topic.REFUSED: ("注文が通らなかった", "An order did not go through"),
     Topic.UNKNOWN_OUTCOME: ("注文の結果が不明", "An order's outcome is unknown"),
     Topic.SETTLED_OUTCOME: ("不明だった注文の結果が判明した", "An unknown outcome was settled"),
     Topic.NAKED: ("建玉が十分に保護されていない", "A position is not fully protected"),
@@ -90,7 +90,7 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "version": ("バージョン", "version"),
     "side": ("売買", "side"),
     "size": ("数量", "size"),
-    "lots": ("数量(最小単位)", "lots"),
+    "lots": ("数量", "size"),
     "why": ("理由", "reason"),
     "price": ("価格", "price"),
     "entry": ("建値", "entry"),
@@ -110,6 +110,8 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "margin": ("証拠金", "margin"),
     "due": ("期限", "due"),
     "command": ("コマンド", "command"),
+    "outcome": ("結果", "outcome"),
+    "remedy": ("対処", "what to do"),
 }
 """Names of a notice's values; a name that is not here is shown as it is."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 
 from src.core.logger import get_logger
-from src.monitoring.discord_message import Clean, message, plain_message
+from src.monitoring.discord_message import Look, message, plain_message
 from src.monitoring.outbox import Outbox, Parcel
 from src.monitoring.pace import Pace
 
@@ -35,14 +35,6 @@ class Answer(NamedTuple):
     def taken(self) -> bool:
         """Whether the message was delivered."""
         return 200 <= self.status < 300
-
-
-class Look(NamedTuple):
-    """How notices look."""
-
-    language: str
-    where: str
-    clean: Clean
 
 
 class Lane:
@@ -109,14 +101,14 @@ class Lane:
         parcels = self.outbox.take(time.monotonic(), 10, all_=self._closing)
         if not parcels:
             return
-        body, count = message(parcels, *self._look)
+        body, count = message(parcels, self._look)
         self.outbox.put_back(parcels[count:])
         del parcels[count:]
         self._sending = True
         try:
             answer = await self._post(body)
             if answer.status == 400:  # not the form it wants: words without embeds are better than nothing
-                answer = await self._post(plain_message(parcels, *self._look))
+                answer = await self._post(plain_message(parcels, self._look))
         except BaseException:
             self.outbox.put_back(parcels)
             raise

@@ -400,6 +400,7 @@ class JournalContract:
         await journal.append(*(entry(n, Kind.INTENT) for n in (1, 2, 3)))
         await journal.append(entry(1, Kind.OUTCOME, intent=1, outcome="accepted"))
         await journal.append(entry(2, Kind.OUTCOME, intent=2, outcome="unknown"))
+        await journal.append(entry(2, Kind.OUTCOME, decided_at=START, outcome="sent"))
         with JournalReader(url) as reader:
             assert [s.entry.body["number"] for s in reader.open_intents()] == [2, 3]
         await journal.append(entry(2, Kind.OUTCOME, intent=2, outcome="absent"))

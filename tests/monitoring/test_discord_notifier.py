@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from src.core.clock import ManualClock
+from src.core.domain.market import BTC_JPY
 from src.core.domain.notices import Notice, Tier, Topic
 from src.core.domain.time import Millis
 from src.core.logger import configure_logging
@@ -42,7 +43,7 @@ async def make(discord: FakeDiscord, spool: Path) -> AsyncIterator[Make]:
     def notifier(**given: Any) -> DiscordNotifier:
         url = discord.url
         addresses = given.pop("addresses", Webhooks(url("info"), url("warning"), url("critical")))
-        options = {"where": "live BTC/JPY", "merge_s": 60.0, "secrets": [KEY], "close_s": 1.0} | given
+        options = {"where": "live BTC/JPY", "pair": BTC_JPY, "merge_s": 60.0, "secrets": [KEY], "close_s": 1.0} | given
         made.append(DiscordNotifier(addresses, options.pop("language", "en"), spool, **options))
         return made[-1]
 

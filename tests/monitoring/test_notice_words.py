@@ -2,9 +2,10 @@
 
 import pytest
 
+from src.core.domain.market import BTC_JPY
 from src.core.domain.notices import Notice, Tier, Topic
 from src.core.domain.time import Millis
-from src.monitoring.discord_message import message
+from src.monitoring.discord_message import Look, message
 from src.monitoring.notice_words import LABELS, MEANINGS, TIERS, TITLES, label, meaning, tier_word, times, title
 from src.monitoring.outbox import Parcel
 from tests.monitoring.fake_discord import fault_of
@@ -60,7 +61,8 @@ def test_numbers_of_a_merged_notice_are_filled_in(language):
 @pytest.mark.parametrize("topic", list(Topic))
 def test_every_topic_makes_a_message_that_shows_each_of_its_values(topic, language):
     values = {name: f"value of {name}" for name in [*list(LABELS)[:10], "surprise"]}
-    body, count = message([Parcel(Notice(Tier.WARNING, topic, Millis(0), values))], language, "live BTC/JPY", str)
+    look = Look(language, "live BTC/JPY", BTC_JPY, str)
+    body, count = message([Parcel(Notice(Tier.WARNING, topic, Millis(0), values))], look)
     assert count == 1
     assert not fault_of(body)
     (embed,) = body["embeds"]

@@ -7,6 +7,7 @@ import pytest
 
 from src.core.clock import ManualClock
 from src.core.domain.journal import Entry, Kind, Verb
+from src.core.domain.market import BTC_JPY
 from src.core.domain.notices import Notice, Tier, Topic
 from src.core.domain.time import Millis
 from src.core.exceptions import LeaseLost
@@ -60,7 +61,7 @@ def test_a_secret_with_a_line_break_at_its_end_breaks_the_webhook():
 
 async def tell(discord: FakeDiscord, spool: Path, notices: list[Notice], seconds: float) -> None:
     url = discord.url("all")
-    notifier = DiscordNotifier(Webhooks(url, url, url), "ja", spool, where="live BTC/JPY", merge_s=60.0)
+    notifier = DiscordNotifier(Webhooks(url, url, url), "ja", spool, where="live BTC/JPY", pair=BTC_JPY, merge_s=60.0)
     await notifier.start()
     for notice in notices:
         notifier.tell(notice)

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from src.core.domain.orders import ExitReason
+from src.core.domain.reason_words import EXIT_REASON_WORDS
 
 
 class Text(NamedTuple):
@@ -21,23 +21,7 @@ def same(text: str) -> Text:
     return Text(text, text)
 
 
-EXIT_WORDS: Final[dict[str, Text]] = {
-    ExitReason.NONE.name: Text("なし", "none"),
-    ExitReason.STOP.name: Text("損切り", "stop"),
-    ExitReason.TRAIL.name: Text("トレール", "trailing stop"),
-    ExitReason.TARGET.name: Text("利益確定", "target"),
-    ExitReason.MAX_HOLD.name: Text("保有期限", "longest holding time"),
-    ExitReason.REASON_ENDED.name: Text("根拠の消失", "reason ended"),
-    ExitReason.OPPOSITE.name: Text("反対シグナル", "opposite signal"),
-    ExitReason.HALT.name: Text("停止", "halt"),
-    ExitReason.LOSSCUT.name: Text("ロスカット", "forced close"),
-    ExitReason.END_OF_DATA.name: Text("期間終了", "end of data"),
-    ExitReason.FOREIGN.name: Text("他者による決済", "closed by somebody else"),
-    ExitReason.DUST.name: Text("端数の整理", "too small to protect"),
-    ExitReason.NAKED.name: Text("保護できず決済", "could not be protected"),
-    ExitReason.MARGIN_CALL.name: Text("追証", "margin call"),
-    ExitReason.COMMAND.name: Text("人の指示", "a person's command"),
-}
+EXIT_WORDS: Final = {reason.name: Text(*words) for reason, words in EXIT_REASON_WORDS.items()}
 
 SIDE_WORDS: Final = {1: Text("買い", "long"), -1: Text("売り", "short")}
 

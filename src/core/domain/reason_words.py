@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from src.core.domain.orders import Reason
+from src.core.domain.orders import ExitReason, Reason
 
 LANGUAGES: Final = ("ja", "en")
 
@@ -39,4 +39,22 @@ REASON_WORDS: Final[dict[Reason, tuple[str, str]]] = {
     Reason.COST_TOO_HIGH: ("損切り幅に対して往復コストが高すぎる", "the round trip cost too much of the stop distance"),
     Reason.MARGIN: ("ロスカットまでの余裕を保てる数量がない", "no size kept the distance to a forced close"),
     Reason.TOO_SMALL: ("許容リスクでは最小注文数量に満たない", "the risk budget was below the smallest order"),
+}
+
+EXIT_REASON_WORDS: Final[dict[ExitReason, tuple[str, str]]] = {
+    ExitReason.NONE: ("なし", "none"),
+    ExitReason.STOP: ("損切り", "stop"),
+    ExitReason.TRAIL: ("トレール", "trailing stop"),
+    ExitReason.TARGET: ("利益確定", "target"),
+    ExitReason.MAX_HOLD: ("保有期限", "longest holding time"),
+    ExitReason.REASON_ENDED: ("根拠の消失", "reason ended"),
+    ExitReason.OPPOSITE: ("反対シグナル", "opposite signal"),
+    ExitReason.HALT: ("停止", "halt"),
+    ExitReason.LOSSCUT: ("ロスカット", "forced close"),
+    ExitReason.END_OF_DATA: ("期間終了", "end of data"),
+    ExitReason.FOREIGN: ("他者による決済", "closed by somebody else"),
+    ExitReason.DUST: ("端数の整理", "too small to protect"),
+    ExitReason.NAKED: ("保護できず決済", "could not be protected"),
+    ExitReason.MARGIN_CALL: ("追証", "margin call"),
+    ExitReason.COMMAND: ("人の指示", "a person's command"),
 }

@@ -11,6 +11,7 @@ from sqlalchemy import URL
 
 from src.core.config import Settings
 from src.core.domain.health import Health
+from src.core.domain.market import INSTRUMENTS
 from src.core.domain.notices import Tier
 from src.core.domain.time import SECOND
 from src.core.protocols import Clock
@@ -53,6 +54,7 @@ def notifier(settings: Settings, environ: Mapping[str, str]) -> DiscordNotifier:
         webhooks(environ),
         settings.language,
         Path(settings.journal.folder) / f"{settings.mode}.notices",
+        pair=INSTRUMENTS[settings.market.symbol],
         where=f"{settings.mode} {settings.market.symbol}",
         least=Tier[told.least_tier.upper()],
         merge_s=told.merge_s,

@@ -75,7 +75,7 @@ class JournalReader:
                 if found.entry.kind is Kind.INTENT:
                     open_[body["number"]] = found
                 elif body["outcome"] != UNKNOWN:
-                    open_.pop(body["intent"], None)
+                    open_.pop(body.get("intent"), None)  # the outcome of a decision names no intent
         return list(open_.values())
 
     def alarms(self, since: Millis) -> list[Stored]:
