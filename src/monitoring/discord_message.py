@@ -91,7 +91,7 @@ def _embed(parcel: Parcel, look: Look) -> dict[str, Any]:
     for name, value in list(notice.values.items())[:_MAX_FIELDS]:
         heading = _cut(look.clean(label(name, look.language)), _MAX_NAME)
         text = look.clean(shown(name, value, look.language, look.pair))
-        room = min(left - len(heading), _MAX_VALUE)
+        room = min(left - _units(heading), _MAX_VALUE)
         if room < 1:
             break
         # An empty name or value is refused by Discord.
@@ -100,22 +100,24 @@ def _embed(parcel: Parcel, look: Look) -> dict[str, Any]:
             "value": _cut(text, room) or "-",
             "inline": len(text) <= 40,
         }
-        left -= len(field["name"]) + len(field["value"])
+        left -= _units(field["name"]) + _units(field["value"])
         embed["fields"].append(field)
     return embed
 
 
 def _length(embed: dict[str, Any]) -> int:
     texts: list[str] = [embed["title"], embed.get("description", ""), embed["footer"]["text"]]
-    return sum(map(len, texts)) + sum(len(f["name"]) + len(f["value"]) for f in embed["fields"])
+    return sum(map(_units, texts)) + sum(_units(f["name"]) + _units(f["value"]) for f in embed["fields"])
+
+
+def _units(text: str) -> int:
+    """Return the length as Discord counts it: a character beyond the basic plane is two."""
+    return len(text.encode("utf-16-le")) // 2
 
 
 def _cut(text: str, most: int) -> str:
-    sound = "".join(c if not "\ud800" <= c <= "\udfff" else "\ufffd" for c in text.strip())
-    # Discord counts UTF-16 units: a character beyond the basic plane is two of them.
-    units = 0
-    for index, character in enumerate(sound):
-        units += 2 if ord(character) > 0xFFFF else 1
-        if units > most:
-            return _cut(sound[: max(index - 2, 0)], most - 1) + "…"
-    return sound
+    """Return at most `most` units of `text`, half characters replaced."""
+    sound = text.strip().encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if _units(sound) <= most:
+        return sound
+    return sound.encode("utf-16-le")[: 2 * (most - 1)].decode("utf-16-le", "ignore") + "…"
