@@ -48,8 +48,10 @@ class ForestMember:
         if PROBABILITIES not in [output.name for output in self._session.get_outputs()]:
             raise _refused(f"it has no output {PROBABILITIES!r}")
         self._inputs, self._name = inputs, given.name
-        self._nodes = read_nodes(nodes, inputs)
-        self._roots = np.flatnonzero(np.diff(self._nodes["tree"], prepend=-1)).tolist()
+        found = read_nodes(nodes, inputs)
+        self._roots = np.flatnonzero(np.diff(found["tree"], prepend=-1)).tolist()
+        # lists of Python numbers: a walk reads them five times as fast as an array
+        self._walk = [found[name].tolist() for name in ("input", "left", "right", "at", "won")]
         self._row = np.zeros((1, inputs), np.float32)
         self._asked = [PROBABILITIES]
 
@@ -70,17 +72,17 @@ class ForestMember:
 
         Each step down a tree changes the share of wins; the change is the part of the input the step asked about.
         """
-        at, base, parts = self._nodes, 0.0, np.zeros(self._inputs)
+        inputs, left, right, at, won = self._walk
+        values, base, parts = row.astype(np.float64).tolist(), 0.0, [0.0] * self._inputs
         for root in self._roots:
             node = root
-            base += float(at["won"][node])
-            while at["input"][node] >= 0:
-                asked = at["input"][node]
-                below = at["left"][node] if float(row[asked]) <= at["at"][node] else at["right"][node]
-                parts[asked] += at["won"][below] - at["won"][node]
+            base += won[node]
+            while (asked := inputs[node]) >= 0:
+                below = left[node] if values[asked] <= at[node] else right[node]
+                parts[asked] += won[below] - won[node]
                 node = below
         trees = len(self._roots)
-        return base / trees, parts / trees
+        return base / trees, np.array(parts) / trees
 
     def _run(self, rows: Inputs) -> npt.NDArray[np.float32]:
         try:
