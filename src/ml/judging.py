@@ -28,7 +28,7 @@ from src.strategies.base.strategy_manager import combine, propose_all
 from src.trading.decision import Params
 from src.trading.risk import in_ticks, vote_gate
 
-SAME: Final = 1e-3
+SAME: Final = 5e-3
 """Probabilities within this of each other are one: a model that never leaves it says nothing about a trade."""
 
 NOT_ASKED: Final = Prediction(int(PredictionStatus.NOT_ASKED), float("nan"))
