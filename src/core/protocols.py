@@ -180,7 +180,10 @@ class Journal(Protocol):
         ...
 
     async def commands(self) -> list[Command]:
-        """Return what people asked for and nobody has yet done, oldest first."""
+        """Return what people asked for and nobody has yet done, oldest first.
+
+        An entry of `Kind.COMMAND` with the command's `number` in its body marks it as done.
+        """
         ...
 
     async def acquire(self) -> bool:

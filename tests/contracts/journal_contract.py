@@ -355,9 +355,9 @@ class JournalContract:
             resume = desk.leave(Verb.RESUME, "over", Millis(START + 1))
             assert halt == Command(1, Verb.HALT, START, "maintenance tonight")
             assert await journal.commands() == [halt, resume]
-            await journal.append(entry(1, Kind.COMMAND, command=halt.number))
+            await journal.append(Entry(Kind.COMMAND, START, {"number": halt.number}))
             assert await journal.commands() == desk.undone() == [resume]
-            await journal.append(entry(2, Kind.COMMAND, command=resume.number))
+            await journal.append(Entry(Kind.COMMAND, START, {"number": resume.number}))
             assert await journal.commands() == []
 
     @pytest.mark.parametrize("reason", ["", " \n ", "x" * 501, "a\x07bell"])

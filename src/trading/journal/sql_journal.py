@@ -23,7 +23,7 @@ from src.trading.journal.verification import Verified, check_end, verify
 
 T = TypeVar("T")
 
-DONE: Final = "command"
+DONE: Final = "number"
 """The name, in the body of an entry of `Kind.COMMAND`, of the number of the command that was done."""
 
 _log = get_logger(__name__)
