@@ -17,6 +17,7 @@ from src.trading.outgoing import OutgoingOrder, Purpose
 from src.trading.risk import Verdict, refusal
 
 NO_VERDICT: Final = refusal(Reason.NO_SIGNAL, Side.NONE)
+REMEMBERED: Final = 64  # ended orders of ours whose ids are kept
 
 
 class Intent(NamedTuple):
@@ -101,12 +102,13 @@ class EntryPlan(NamedTuple):
     kind: EntryKind
     decided_at: Millis  # close of the bar that decided it
     limit: Ticks  # price of a LIMIT entry
-    expires_at: Millis  # nothing is sent and nothing rests after it
+    expires_at: Millis  # nothing rests after it
+    take_until: Millis  # until when what is left may take liquidity after that; 0: it may not
     quotes: int  # orders that were sent for it
     open: bool  # whether anything may still be filled
 
 
-NO_ENTRY: Final = EntryPlan(NO_VERDICT, EntryKind.MARKET, Millis(0), Ticks(0), Millis(0), 0, False)
+NO_ENTRY: Final = EntryPlan(NO_VERDICT, EntryKind.MARKET, Millis(0), Ticks(0), Millis(0), Millis(0), 0, False)
 
 
 class Book(NamedTuple):
@@ -118,7 +120,8 @@ class Book(NamedTuple):
     leaving: Leaving
     orders: tuple[Working, ...]
     pending: Intent | None  # sent, outcome not known
-    ghosts: tuple[Intent, ...]  # protective orders taken for lost before that was certain: they may still appear
+    ghosts: tuple[Intent, ...]  # intents that nobody has seen: known for ours should they appear after all
+    answered: tuple[int, ...]  # newest orders of ours that have ended: they answer no other intent
     intents: int  # how many were ever sent
     last_order: int  # highest order id seen
     last_trade: int  # highest trade id booked
@@ -153,6 +156,7 @@ def fresh_book(state: State, cash: Money, last_order: int, last_trade: int, at: 
         orders=(),
         pending=None,
         ghosts=(),
+        answered=(),
         intents=0,
         last_order=last_order,
         last_trade=last_trade,
@@ -197,16 +201,15 @@ def doubted(book: Book, why: str) -> Book:
     return book if book.pending is None else book._replace(pending=book.pending._replace(doubt=why))
 
 
-def settled(book: Book, *, lurks: bool = False) -> Book:
-    """Return the book whose pending order came to nothing.
+def refused(book: Book) -> Book:
+    """Return the book whose pending order was refused for certain."""
+    return book._replace(pending=None)
 
-    Parameters
-    ----------
-    lurks
-        Whether it may still appear: nothing waits for it, but it will be known for ours if it does.
-    """
-    if book.pending is None or not lurks:
-        return book._replace(pending=None)
+
+def lost(book: Book) -> Book:
+    """Return the book whose pending order nobody has seen: nothing waits for it, but it will be known if it appears."""
+    if book.pending is None:
+        return book
     return book._replace(pending=None, ghosts=(*book.ghosts, book.pending))
 
 
@@ -243,7 +246,8 @@ def adopted(book: Book, intent: Intent, report: OrderReport) -> Book:
 
 def ended(book: Book, order_id: int) -> Book:
     """Return the book without an order that can no longer trade."""
-    return book._replace(orders=tuple(order for order in book.orders if order.order_id != order_id))
+    left = tuple(order for order in book.orders if order.order_id != order_id)
+    return book._replace(orders=left, answered=(*book.answered, order_id)[-REMEMBERED:])
 
 
 def changed(book: Book, order: Working) -> Book:
@@ -260,7 +264,8 @@ def filled(book: Book, fill: FillReport) -> Book:
     """Return the book after one of our orders traded.
 
     The plan hangs on the average price of what was filled when it is first booked; later fills of the same entry add
-    lots at the same levels. A fill of a position we do not hold is not booked here: it is foreign.
+    lots at the same levels. A fill of a position we do not hold is not booked here: it is foreign. What was opened is
+    naked from that instant on, until a stop of its own is seen.
     """
     order = book.find(fill.order_id)
     if order is not None:
@@ -268,7 +273,7 @@ def filled(book: Book, fill: FillReport) -> Book:
     book = book._replace(last_trade=max(book.last_trade, fill.trade_id), cash=Money(book.cash + cash_flow(fill)))
     held = book.holding
     if is_opening(fill):
-        return book._replace(holding=_more(held, fill))
+        return book._replace(holding=_more(held, fill), naked_since=book.naked_since or fill.executed_at)
     reason = _exit_reason(book, order, fill)
     return book._replace(holding=_less(held, fill, reason))
 

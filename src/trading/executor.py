@@ -28,7 +28,7 @@ from src.core.domain.notices import Notice, Tier, Topic
 from src.core.domain.orders import EntryKind, ExitReason
 from src.core.domain.record import as_json
 from src.core.domain.time import MINUTE, SECOND, Millis
-from src.core.exceptions import HaltTrading, OrderRefused, OutcomeUnknown, Retryable
+from src.core.exceptions import OrderRefused, OutcomeUnknown, Retryable
 from src.core.protocols import Clock, ExchangePort, Journal, Notifier
 from src.trading.book import (
     FLAT,
@@ -47,18 +47,29 @@ from src.trading.book import (
     filled,
     intended,
     is_opening,
+    lost,
     opened,
+    refused,
     seen,
-    settled,
     trade_of,
     without_ghost,
 )
 from src.trading.decision import State, exited
 from src.trading.drawdown_manager import RiskParams
-from src.trading.intents import Fate, Patience, candidates, find, lost_for_sure
+from src.trading.intents import (
+    Fate,
+    Finding,
+    Patience,
+    candidates,
+    find,
+    forgotten_at,
+    quarantined_until,
+    waiting_ms,
+)
 from src.trading.ledger import worse
 from src.trading.outgoing import OutgoingOrder, Purpose, close, entry, protective_stop
 from src.trading.reconcile import (
+    GONE_READS,
     Act,
     Action,
     Facts,
@@ -74,11 +85,12 @@ from src.trading.risk import Verdict, approve
 POSITION_UPDATE: Final = "margin_position_update"
 FIRES_AT_ONCE: Final = 60018
 EXCEEDS_POSITION: Final = 50062
+NOT_FOUND: Final = 50009
 SUSPENDED: Final = frozenset({70004, 70013, 70018})  # cancels and protective orders are tried until they work
 OVERLAP: Final = 10 * MINUTE  # of two reads of our trades
-GONE_READS: Final = 3  # a stop's end is believed after so many reads while its position is still there
 ROUNDS: Final = 60  # actions in one settling; more is a loop
 PAUSE: Final = 200  # milliseconds between two looks at something that is on its way
+RETRY: Final = SECOND  # between two attempts at what was refused for now
 MARKET_AGE: Final = SECOND
 PAIR_AGE: Final = MINUTE
 
@@ -143,6 +155,9 @@ class Executor:
         self._witness: dict[int, OrderReport] = {}  # orders the stream spoke of, as a second witness of what was sent
         self._told: set[str] = set()  # alarms that hold, told once
         self._flow: tuple[Money, Millis] | None = None  # an unexplained change of cash, and since when
+        self._bare_since = Millis(0)  # when this process first saw lots without a stop; 0: there are none
+        self._give_up_at = Millis(0)  # when this settling leaves the rest for later
+        self._no_cancels_until = Millis(0)
 
     # ---- what the driver asks for
 
@@ -185,17 +200,30 @@ class Executor:
         kind = self._params.kind
         resting = kind != EntryKind.MARKET
         expires_at = Millis(decided_at + (self._params.wait_ms if resting else self._params.stale_ms))
+        take_until = Millis(expires_at + self._params.stale_ms if kind == EntryKind.MAKER_THEN_TAKER else 0)
         limit = mark if kind == EntryKind.LIMIT else Ticks(0)
-        plan = EntryPlan(verdict, kind, decided_at, limit, expires_at, 0, True)
+        plan = EntryPlan(verdict, kind, decided_at, limit, expires_at, take_until, 0, True)
         self.book = self.book._replace(entry=plan)
         await self.settle()
         return Outcome.SENT
 
     async def leave(self, reason: ExitReason, price: Ticks | None = None) -> None:
-        """Close the position; a wish that is already being carried out is not overwritten by a lesser one."""
-        if self.book.holding.lots > 0 and self.book.leaving.reason == ExitReason.NONE:
-            self.book = self.book._replace(leaving=Leaving(reason, price, self._clock.now(), 0))
+        """Close the position, and what an entry on its way may still open.
+
+        A wish that is being carried out stays, except that any other replaces the target's, which may be given up.
+        """
+        book, pending = self.book, self.book.pending
+        opening = book.entry.open or (pending is not None and pending.purpose is Purpose.ENTRY)
+        yields = book.leaving.reason == ExitReason.NONE or (book.leaving.reason == ExitReason.TARGET != reason)
+        if (book.holding.lots > 0 or opening) and yields:
+            self._want_out(reason, price)
+            await self._write()
         await self.settle()
+
+    def _want_out(self, reason: ExitReason, price: Ticks | None = None) -> None:
+        """Begin to close, and open nothing more meanwhile."""
+        leaving, entry = Leaving(reason, price, self._clock.now(), 0), self.book.entry._replace(open=False)
+        self.book = self.book._replace(leaving=leaving, entry=entry)
 
     async def on_price(self, price: Ticks) -> None:
         """Look whether a public trade has gone through the target of the open position."""
@@ -219,15 +247,15 @@ class Executor:
         self.book = seen(self.book, high, low)
 
     async def halt(self, halted: bool) -> None:
-        """Forbid new positions, or allow them again; what rests of an entry is cancelled."""
+        """Forbid new positions, or allow them again; the next settling cancels what rests of an entry."""
         self.book = self.book._replace(halted=halted)
         await self._write()
-        await self.settle()
 
     async def withdraw(self) -> None:
         """Cancel what rests of an entry and protect what it filled: nobody will watch it."""
         if self.book.entry.open:
-            self.book = self.book._replace(entry=self.book.entry._replace(expires_at=self._clock.now()))
+            over = self.book.entry._replace(expires_at=self._clock.now(), take_until=Millis(0))
+            self.book = self.book._replace(entry=over)
         await self.settle()
 
     def is_news(self, event: ExchangeEvent) -> bool:
@@ -257,10 +285,9 @@ class Executor:
 
     async def settle(self) -> bool:
         """Act until the exchange has what it should have; return whether it has, or False for later."""
+        self._give_up_at = Millis(self._clock.now() + self._params.settle_ms)
         for _ in range(ROUNDS):
-            if not await self.sync():
-                return False
-            if self.facts is None:
+            if not await self.sync() or self.facts is None:
                 return False
             action = next_action(self.book, self.facts, self._params.limits)
             if action.act == Act.NOTHING:
@@ -283,6 +310,7 @@ class Executor:
                 self._alarm(Tier.WARNING, Topic.EXCHANGE, key="unreadable", what=e.what)
                 return False
             self._told.discard("unreadable")
+            self._heed_margin()
             if agrees:
                 await self._agreed()
                 return True
@@ -301,7 +329,8 @@ class Executor:
         account = await self._exchange.account()
         living, agrees = await self._follow_orders(active)
         market, pair = await self._exchange.market(), await self._rules()
-        self.facts = Facts(self._clock.now(), living, account, market, pair)
+        now = self._clock.now()
+        self.facts = Facts(now, living, account, market, pair, self.foreign, now < self._no_cancels_until)
         await self._measure_naked()
         return agrees and foreign_lots(self.book, account) == (0, 0)
 
@@ -321,10 +350,19 @@ class Executor:
                 self._alarm(Tier.CRITICAL, Topic.FOREIGN, what=f"trade {fill.trade_id} is of an order that is not ours")
             else:
                 self.book = filled(self.book, fill)
+                self._mention_close(fill)
             entries.append(self._entry(Kind.FILL, as_json(fill)))
         if self.book != before:
             self.book = opened(self.book)
             await self._write(*entries)
+
+    def _mention_close(self, fill: FillReport) -> None:
+        """Tell of a close that was not ordered by this program."""
+        why = self.book.holding.why
+        if is_opening(fill) or why not in {ExitReason.LOSSCUT, ExitReason.FOREIGN}:
+            return
+        topic = Topic.MARGIN if why == ExitReason.LOSSCUT else Topic.FOREIGN
+        self._alarm(Tier.CRITICAL, topic, what=f"{fill.lots} lots were closed by {why.name}, trade {fill.trade_id}")
 
     def _is_ours(self, fill: FillReport) -> bool:
         """Return whether a fill belongs in the book: an order of ours, or anybody's close of our position."""
@@ -336,10 +374,13 @@ class Executor:
 
     async def _follow_orders(self, active: tuple[OrderReport, ...]) -> tuple[tuple[OrderReport, ...], bool]:
         """Read what became of orders of ours that are not listed; return the living ones and whether all agrees."""
-        listed = {order.order_id for order in active}
+        listed = {order.order_id: order for order in active}
         living, agrees = list(active), True
         for order in self.book.orders:
-            if order.order_id in listed:
+            shown = listed.get(order.order_id)
+            if shown is not None:
+                self._heed_status(shown)
+                agrees = agrees and shown.executed == order.executed
                 if order.gone:
                     self.book = changed(self.book, order._replace(gone=0))
                 continue
@@ -353,73 +394,94 @@ class Executor:
         return tuple(living), agrees
 
     async def _read_order(self, order: Working) -> OrderReport | None:
+        """Return an order that is not listed, or None if the exchange says that there is none."""
         try:
             return await self._exchange.order(order.order_id)
-        except OrderRefused:
+        except OrderRefused as e:
+            if e.code != NOT_FOUND:
+                raise Retryable(f"order {order.order_id} could not be read: {e.what}", remedy=e.remedy) from e
             return None
 
+    def _heed_status(self, report: OrderReport) -> bool:
+        """Return whether an order's status is a known word; if not, tell."""
+        if report.status is None:
+            what = f"order {report.order_id} has an unknown status"
+            self._alarm(Tier.CRITICAL, Topic.EXCHANGE, key=f"status {report.order_id}", what=what)
+        return report.status is not None
+
     async def _is_gone(self, order: Working, report: OrderReport | None) -> bool:
-        """Take an order for ended; a stop whose position is still open only after several looks."""
-        if report is not None and report.status is None:
-            self._alarm(
-                Tier.CRITICAL, Topic.EXCHANGE, key="status", what=f"order {order.order_id} has an unknown status"
-            )
+        """Take an order for ended; a stop whose position is still open only after several looks.
+
+        That the exchange does not know an order that it has accepted is believed only when nothing can lag any more.
+        """
+        young = self._clock.now() < order.sent_at + waiting_ms(order.purpose, self._params.patience)
+        if report is None and young:
             return False
         complete = report is not None and report.status is OrderStatus.FULLY_FILLED
         guarding = order.purpose is Purpose.STOP and self.book.holding.lots > 0 and not order.withdrawn
-        if guarding and not complete and order.gone + 1 < GONE_READS:
-            self.book = changed(self.book, order._replace(gone=order.gone + 1))
+        looks = min(order.gone + 1, GONE_READS)
+        if report is not None and not self._heed_status(report):
+            self.book = changed(self.book, order._replace(gone=looks))
+            return False
+        if guarding and not complete and looks < GONE_READS:
+            self.book = changed(self.book, order._replace(gone=looks))
             return False
         self.book = ended(self.book, order.order_id)
         status = "unknown to the exchange" if report is None else str(report.status)
         body: dict[str, Json] = {"order_id": order.order_id, "purpose": int(order.purpose), "status": status}
         await self._write(self._entry(Kind.ORDER, body))
-        if guarding and not complete:
+        if guarding and not complete and self.book.leaving.reason == ExitReason.NONE:
             self._alarm(Tier.CRITICAL, Topic.NAKED, what=f"stop {order.order_id} ended as {status}")
         return True
 
     async def _agreed(self) -> None:
         self.book = self.book._replace(read_at=self._clock.now())
-        self.foreign = False
         facts = self.facts
         if facts is None:
             return
         strangers = foreign_orders(self.book, facts.active)
-        spot_only = [order for order in strangers if order.position is not None]
-        if spot_only:
-            self.foreign = True
-            listed = ", ".join(str(order.order_id) for order in spot_only)
+        unclear = any(self.book.find(o.order_id) and o.status is None for o in facts.active)
+        self.foreign = bool(strangers) or unclear
+        self.facts = facts._replace(strange=self.foreign)
+        if strangers:
+            listed = ", ".join(str(order.order_id) for order in strangers)
             self._alarm(Tier.CRITICAL, Topic.FOREIGN, key=f"orders {listed}", what=f"orders {listed} are not ours")
         else:
-            self._told = {key for key in self._told if not key.startswith(("orders", "lots"))}
+            self._forget("orders", "lots")
         await self._explain_cash(facts.account)
-        self._heed_margin(facts.account)
 
-    def _heed_margin(self, account: AccountReport) -> None:
+    def _heed_margin(self) -> None:
         """Close what is open when the exchange demands collateral; it would otherwise close it by force."""
+        if self.facts is None:
+            return
+        account = self.facts.account
         demands = [] if account.margin is MarginState.NORMAL else [f"margin {account.margin}"]
         demands += [] if account.notice is None else [f"notice {account.notice}"]
         demands += [] if account.payable <= 0 else [f"{account.payable} money units owed"]
         if not demands:
-            self._told = {key for key in self._told if not key.startswith("margin")}
+            self._forget("margin")
             return
         what = ", ".join(demands)
         self._alarm(Tier.CRITICAL, Topic.MARGIN, key=f"margin {what}", what=what)
         called = account.margin is MarginState.CALL or account.notice is not None
-        if called and self.book.holding.lots > 0 and self.book.leaving.reason == ExitReason.NONE:
-            self.book = self.book._replace(leaving=Leaving(ExitReason.MARGIN_CALL, None, self._clock.now(), 0))
+        if called and self.book.holding.lots > 0 and self.book.leaving.reason in {ExitReason.NONE, ExitReason.TARGET}:
+            self._want_out(ExitReason.MARGIN_CALL)
 
     async def _differs(self) -> bool:
-        """Say that trades, orders and positions do not agree; nothing new is opened while they do not."""
-        facts = self.facts
+        """Say that trades, orders and positions do not agree; return whether anything of ours needs looking after.
+
+        Nothing new is opened while they do not agree; what is ours is protected and closed all the same.
+        """
+        facts, book = self.facts, self.book
         if facts is None:
             return False
-        long, short = foreign_lots(self.book, facts.account)
-        self.foreign = True
-        key = f"lots {long} {short}"
-        what = f"the exchange's position differs from the journal's by {long} lots long and {short} lots short"
-        self._alarm(Tier.CRITICAL, Topic.FOREIGN, key=key, what=what)
-        return self.book.holding.lots > 0  # what is ours is protected all the same
+        long, short = foreign_lots(book, facts.account)
+        if (long, short) != (0, 0):
+            self.foreign = True
+            self.facts = facts._replace(strange=True)
+            what = f"the exchange's position differs from the journal's by {long} lots long and {short} lots short"
+            self._alarm(Tier.CRITICAL, Topic.FOREIGN, key=f"lots {long} {short}", what=what)
+        return bool(book.holding.entered or book.orders or book.entry.open or book.leaving.reason)
 
     async def _explain_cash(self, account: AccountReport) -> None:
         """Take a change of cash that no trade explains for a deposit or withdrawal, once it has lasted."""
@@ -444,32 +506,45 @@ class Executor:
 
     async def _resolve(self, active: tuple[OrderReport, ...], fills: tuple[FillReport, ...]) -> None:
         """Find out what became of what was sent and not answered."""
-        known = [order.order_id for order in self.book.orders]
-        for intent in [*self.book.ghosts, *([self.book.pending] if self.book.pending is not None else [])]:
-            traded = [await self._exchange.order(i) for i in candidates(intent, fills, known)]
-            shown = [*active, *traded, *self._witness.values()]
-            finding = find(intent, shown, known, self._clock.now(), self._params.patience)
-            is_pending = self.book.pending is not None and intent.number == self.book.pending.number
-            if finding.fate is Fate.AMBIGUOUS:
-                raise HaltTrading(
-                    f"several orders answer intent {intent.number}",
-                    remedy="look at the exchange's order list, cancel what is not wanted, then start again",
-                )
-            if finding.order is not None:
-                await self._found(intent, finding.order, is_pending)
-                known.append(finding.order.order_id)
-            elif is_pending and finding.fate is Fate.ABSENT:
+        book, patience, now = self.book, self._params.patience, self._clock.now()
+        known = [*(order.order_id for order in book.orders), *book.answered]
+        pending = () if book.pending is None else (book.pending,)
+        intents = (*pending, *book.ghosts)
+        traded = [await self._read_traded(i) for i in candidates(intents, fills, known)]
+        shown = [*active, *traded, *self._witness.values()]
+        for intent, finding in zip(intents, find(intents, shown, known, now, patience), strict=True):
+            if finding.orders:
+                await self._found(intent, finding)
+            elif intent in pending and finding.fate is Fate.ABSENT:
                 await self._give_up(intent)
-            elif not is_pending and self._clock.now() >= lost_for_sure(intent, self._params.patience):
+            elif intent not in pending and now >= forgotten_at(intent, patience):
                 self.book = without_ghost(self.book, intent.number)
 
-    async def _found(self, intent: Intent, report: OrderReport, is_pending: bool) -> None:
-        self.book = accepted(self.book, report) if is_pending else adopted(self.book, intent, report)
-        await self._outcome(intent, "adopted", order_id=report.order_id)
-        self._alarm(Tier.WARNING, Topic.SETTLED_OUTCOME, what=f"intent {intent.number} is order {report.order_id}")
+    async def _read_traded(self, order_id: int) -> OrderReport:
+        """Return an order that has traded: until it can be read, whose trades those are is not known."""
+        try:
+            return await self._exchange.order(order_id)
+        except OrderRefused as e:
+            raise Retryable(f"order {order_id} has traded and cannot be read: {e.what}", remedy=e.remedy) from e
+
+    async def _found(self, intent: Intent, finding: Finding) -> None:
+        """Take the orders for ours that answer an intent."""
+        is_late = self.book.pending is None or intent.number != self.book.pending.number
+        self.book = self.book._replace(pending=self.book.pending if is_late else None)
+        for report in finding.orders:
+            self.book = adopted(self.book, intent, report)
+        if finding.fate is Fate.AMBIGUOUS:
+            self.book = self.book._replace(halted=True)
+        if is_late and intent.purpose is Purpose.ENTRY and self.book.holding.lots == 0:
+            self._want_out(ExitReason.NAKED)  # its decision is long over, and so are its levels
+        ids: list[Json] = [report.order_id for report in finding.orders]
+        await self._outcome(intent, "adopted", orders=ids, late=is_late)
+        clear = finding.fate is Fate.FOUND
+        what = f"intent {intent.number} is order {ids}" if clear else f"orders {ids} all answer intent {intent.number}"
+        self._alarm(Tier.WARNING if clear else Tier.CRITICAL, Topic.SETTLED_OUTCOME, what=what)
 
     async def _give_up(self, intent: Intent) -> None:
-        self.book = settled(self.book, lurks=intent.purpose is not Purpose.ENTRY)
+        self.book = lost(self.book)
         if intent.purpose is Purpose.ENTRY:
             self.book = self.book._replace(entry=self.book.entry._replace(open=False))
         await self._outcome(intent, "absent")
@@ -480,8 +555,7 @@ class Executor:
     async def _do(self, action: Action) -> bool:
         """Carry one action out; return whether to look again at once."""
         if action.act == Act.WAIT:
-            await self._pause()
-            return True
+            return await self._wait(PAUSE)
         if action.act == Act.PLACE_STOP:
             return await self._place_stop(action)
         if action.act == Act.CANCEL:
@@ -495,6 +569,8 @@ class Executor:
             return True
         if action.act == Act.STAY:
             self.book = self.book._replace(leaving=STAYING)
+        elif action.act == Act.LEAVE:
+            self._want_out(action.reason)
         else:
             self.book = self.book._replace(entry=self._over())
         await self._write()
@@ -507,59 +583,62 @@ class Executor:
         position, trigger = POSITION_OF[self.book.holding.side], action.trigger
         if trigger is None:
             raise ValueError("a stop needs a trigger")
-        resting = self.facts is not None and protected_any(self.book, self.facts)
+        held = self.book.holding.lots
+        resting = 0 if self.facts is None else protected(self.book, self.facts.active)
+        crowded = resting + action.lots > held  # together they are more than the position
         code = await self._send(protective_stop(position, action.lots, trigger))
         if code is None:
-            if resting and self.book.pending is None and self.book.stops_reserve is None:
+            if crowded and self.book.pending is None and self.book.stops_reserve is None:
                 self.book = self.book._replace(stops_reserve=False)
             return True
-        if code == FIRES_AT_ONCE:
-            reason = ExitReason.TRAIL if self.book.state.plan.moved else ExitReason.STOP
-            self.book = self.book._replace(leaving=Leaving(reason, None, self._clock.now(), 0))
-            return True
-        if code == EXCEEDS_POSITION and resting and self.book.stops_reserve is not True:
+        if code == EXCEEDS_POSITION and crowded and self.book.stops_reserve is not True:
             self.book = self.book._replace(stops_reserve=True)
             return True
-        if code != EXCEEDS_POSITION and code not in SUSPENDED:
-            self._alarm(Tier.CRITICAL, Topic.NAKED, what=f"the stop was refused with {code}: the position is closed")
-            self.book = self.book._replace(leaving=Leaving(ExitReason.NAKED, None, self._clock.now(), 0))
-            return True
-        self._alarm(Tier.WARNING, Topic.REFUSED, what=f"the stop was refused with {code}; tried again")
-        await self._pause()
-        return self._clock.now() - self.book.naked_since < self._params.naked_ms
+        if code in SUSPENDED or code == EXCEEDS_POSITION:
+            self._alarm(Tier.WARNING, Topic.REFUSED, key=f"stop {code}", what=f"a stop was refused with {code}")
+            return await self._wait(RETRY)
+        if self.book.leaving.reason != ExitReason.NONE:
+            return await self._wait(RETRY)
+        moved = ExitReason.TRAIL if self.book.state.plan.moved else ExitReason.STOP
+        self._want_out(moved if code == FIRES_AT_ONCE else ExitReason.NAKED)
+        if code != FIRES_AT_ONCE:
+            self._alarm(Tier.CRITICAL, Topic.NAKED, what=f"a stop was refused with {code}: the position is closed")
+        return True
 
     async def _cancel(self, action: Action) -> bool:
         body: dict[str, Json] = {"order_id": action.order_id, "why": action.why}
         order = self.book.find(action.order_id)
-        if order is not None:
-            self.book = changed(self.book, order._replace(withdrawn=True))
+        if order is not None and order.purpose is Purpose.STOP and self.book.naked_since == 0:
+            self.book = self.book._replace(naked_since=self._clock.now())  # the next reading says whether it is
         try:
             await self._exchange.cancel(action.order_id)
         except OrderRefused as e:
             await self._write(self._entry(Kind.CANCEL, body | {"refused": e.code}))
             if e.code in SUSPENDED:
+                self._no_cancels_until = Millis(self._clock.now() + 2 * RETRY)
                 self._alarm(Tier.CRITICAL, Topic.EXCHANGE, key="suspended", what=f"cancels are refused with {e.code}")
-                return False
-            await self._pause()
+                return True
+            return await self._wait(PAUSE)
         except OutcomeUnknown as e:
             await self._write(self._entry(Kind.CANCEL, body | {"unknown": e.what}))
-            await self._pause()
-        else:
-            await self._write(self._entry(Kind.CANCEL, body))
+            return await self._wait(PAUSE)
+        if order is not None:
+            self.book = changed(self.book, order._replace(withdrawn=True))
+        self._told.discard("suspended")
+        await self._write(self._entry(Kind.CANCEL, body))
         return True
 
     async def _close(self, action: Action) -> bool:
         leaving = self.book.leaving
-        if leaving.reason == ExitReason.NONE:
-            leaving = Leaving(ExitReason.DUST, None, self._clock.now(), 0)
         self.book = self.book._replace(leaving=leaving._replace(tries=leaving.tries + 1))
         code = await self._send(close(POSITION_OF[self.book.holding.side], action.lots, action.price))
-        if code is not None:
-            self._pair = None  # whatever refused it may have changed the rules
-            self._alarm(Tier.CRITICAL, Topic.REFUSED, what=f"a close was refused with {code}")
-            await self._pause()
-            return self.book.leaving.tries % GONE_READS != 0
-        return True
+        if code is None:
+            return True
+        self._pair = None  # whatever refused it may have changed the rules
+        self._alarm(Tier.CRITICAL, Topic.REFUSED, key=f"close {code}", what=f"a close was refused with {code}")
+        if code in SUSPENDED or code == EXCEEDS_POSITION:
+            self.book = self.book._replace(leaving=leaving)  # nothing is wrong with its price
+        return await self._wait(RETRY)
 
     async def _quote(self, action: Action) -> bool:
         plan = self.book.entry
@@ -584,7 +663,7 @@ class Executor:
         try:
             report = await self._exchange.submit(order)
         except OrderRefused as e:
-            self.book = settled(self.book)
+            self.book = refused(self.book)
             await self._outcome(intent, "refused", code=e.code)
             return e.code
         except OutcomeUnknown as e:
@@ -610,6 +689,7 @@ class Executor:
             "why": trade.exit_reason.name,
         }
         self._notifier.tell(Notice(Tier.INFO, Topic.CLOSED, self._clock.now(), values))
+        self._forget("stop", "close", "naked", "status")
 
     # ---- protection, measured
 
@@ -619,17 +699,21 @@ class Executor:
             return
         bare = held.lots - protected(self.book, facts.active)
         since = self.book.naked_since
-        if bare > 0 and since == 0:
-            fresh = held.closed == 0 and facts.now - held.opened_at < self._params.naked_ms
-            self.book = self.book._replace(naked_since=held.opened_at if fresh else facts.now)
-        elif bare <= 0 and since > 0:
-            self.book = self.book._replace(naked_since=Millis(0))
-            body: dict[str, Json] = {"since": since, "ms": facts.now - since, "why": self.book.leaving.reason.name}
-            await self._write(self._entry(Kind.NAKED, body))
-        elif bare > 0 and facts.now - since >= self._params.naked_ms:
+        if bare <= 0:
+            self._bare_since = Millis(0)
+            if since > 0:
+                self.book = self.book._replace(naked_since=Millis(0))
+                body: dict[str, Json] = {"since": since, "ms": facts.now - since, "why": self.book.leaving.reason.name}
+                await self._write(self._entry(Kind.NAKED, body))
+                self._forget("naked")
+            return
+        if since == 0:
+            self.book = self.book._replace(naked_since=facts.now)
+        self._bare_since = self._bare_since or facts.now
+        if facts.now - self._bare_since >= self._params.naked_ms:  # it had its chance to be protected
             self._alarm(Tier.CRITICAL, Topic.NAKED, key="naked", what=f"{bare} lots unprotected since {since}")
-            if self.book.leaving.reason == ExitReason.NONE and not can_protect(facts):
-                self.book = self.book._replace(leaving=Leaving(ExitReason.NAKED, None, facts.now, 0))
+            if self.book.leaving.reason == ExitReason.NONE:
+                self._want_out(ExitReason.NAKED)
 
     # ---- gates outside the core
 
@@ -640,7 +724,8 @@ class Executor:
             return Outcome.UNKNOWN_ACCOUNT
         if self._clock.now() - decided_at > self._params.stale_ms:
             return Outcome.STALE
-        if book.pending is not None or book.ghosts:
+        now, patience = self._clock.now(), self._params.patience
+        if book.pending is not None or any(now < quarantined_until(ghost, patience) for ghost in book.ghosts):
             return Outcome.QUARANTINED
         if book.halted:
             return Outcome.HALTED
@@ -680,11 +765,14 @@ class Executor:
             self._told.add(key)
         self._notifier.tell(Notice(tier, topic, self._clock.now(), {"what": what}))
 
+    def _forget(self, *starts: str) -> None:
+        """Let alarms be told again whose keys begin so: what they spoke of is over."""
+        self._told = {key for key in self._told if not key.startswith(starts)}
+
+    async def _wait(self, ms: int) -> bool:
+        """Wait a little; return whether this settling still has time."""
+        await self._clock.sleep_until(Millis(self._clock.now() + ms))
+        return self._clock.now() < self._give_up_at
+
     async def _pause(self) -> None:
         await self._clock.sleep_until(Millis(self._clock.now() + PAUSE))
-
-
-def protected_any(book: Book, facts: Facts) -> bool:
-    """Return whether any stop of ours rests, at whatever level."""
-    ours = {order.order_id for order in book.orders if order.purpose is Purpose.STOP}
-    return any(order.order_id in ours for order in facts.active)

@@ -19,10 +19,8 @@ from src.core.domain.exchange import (
     CircuitMode,
     MarketReport,
     OrderReport,
-    OrderType,
     PairReport,
     PairStatus,
-    PositionReport,
 )
 from src.core.domain.market import Lots, Side, Ticks
 from src.core.domain.orders import EntryKind, ExitReason
@@ -32,6 +30,8 @@ from src.trading.ledger import worse
 from src.trading.outgoing import Purpose
 
 RENEW_BEFORE: Final = 7 * DAY  # a resting stop that expires sooner is replaced
+GONE_READS: Final = 3  # a stop's end is believed after so many reads while its position is still there
+THIN_TRIES: Final = 5  # attempts to close after which nothing more is given away
 NO_MARKET_ORDERS: Final = frozenset({"stop_order", "stop_order_and_cancel", "stop_market_order"})
 NO_CANCELS: Final = frozenset({"stop_order_and_cancel"})
 NO_STOPS: Final = frozenset({"stop_order", "stop_order_and_cancel", "stop_stop_order"})
@@ -46,9 +46,10 @@ class Act(IntEnum):
     CLOSE = 3
     FINISH = 4  # the position is gone: record the trade
     STAY = 5  # the close is no longer wanted: protect again
-    WAIT = 6  # something of ours is on its way: read again soon
+    WAIT = 6  # something of ours is on its way, or the exchange does not let us: read again soon
     QUOTE = 7  # send the entry, or what is left of it
     DROP = 8  # the entry is over
+    LEAVE = 9  # the position cannot be protected: close it
 
 
 class Action(NamedTuple):
@@ -60,6 +61,7 @@ class Action(NamedTuple):
     lots: Lots = Lots(0)
     price: Ticks | None = None  # of a close: the worst that is accepted
     trigger: Ticks | None = None
+    reason: ExitReason = ExitReason.NONE  # of a LEAVE
 
 
 class Facts(NamedTuple):
@@ -70,6 +72,8 @@ class Facts(NamedTuple):
     account: AccountReport
     market: MarketReport
     pair: PairReport
+    strange: bool = False  # something on the account is not ours
+    no_cancels: bool = False  # a moment ago cancels were refused because they are suspended
 
 
 class Limits(NamedTuple):
@@ -78,7 +82,7 @@ class Limits(NamedTuple):
     quotes: int = 5  # of one entry as a maker
     quote_ms: int = 10_000  # after which a quote that is no longer at the touch is replaced
     close_ms: int = 3_000  # a limit close that has not filled by then is taken back
-    thin_ppm: int = 10_000  # what a second attempt to close gives away beyond the touch
+    thin_ppm: int = 10_000  # what each further attempt to close gives away beyond the touch
 
 
 NONE: Final = Action(Act.NOTHING, "")
@@ -91,32 +95,31 @@ def next_action(book: Book, facts: Facts, limits: Limits) -> Action:
         return Action(Act.WAIT, "an order's outcome is not known")
     if book.holding.lots == 0:
         return _when_flat(book, facts, limits)
-    listed = {order.order_id for order in facts.active}
-    if any(order.purpose is Purpose.STOP and order.order_id not in listed for order in book.orders):
+    if _is_ending(book, facts, Purpose.STOP):
         return Action(Act.WAIT, "a stop is no longer listed: it has fired, or its end is being read")
     if book.leaving.reason != ExitReason.NONE:
         return _leave(book, facts, limits)
     lingering = _first(book, Purpose.CLOSE)
-    if lingering is not None:
+    if lingering is not None and can_cancel(facts):
         return Action(Act.CANCEL, "the position is to stay", order_id=lingering.order_id)
     protect = _protect(book, facts)
     return protect if protect.act != Act.NOTHING else _work_entry(book, facts, limits)
 
 
-def entry_is_over(book: Book, now: Millis) -> bool:
+def entry_is_over(book: Book, facts: Facts) -> bool:
     """Return whether what rests of the entry is to be cancelled."""
-    return now >= book.entry.expires_at or book.halted
+    return not book.entry.open or facts.now >= book.entry.expires_at or _forbidden(book, facts)
 
 
 def can_close(facts: Facts) -> bool:
-    """Return whether the exchange takes market orders and cancels now."""
+    """Return whether the exchange takes market orders now."""
     quiet = facts.market.mode is CircuitMode.NONE and facts.pair.status not in {None, PairStatus.HALT}
     return quiet and not facts.pair.flags & NO_MARKET_ORDERS
 
 
 def can_cancel(facts: Facts) -> bool:
     """Return whether the exchange takes cancels now."""
-    return facts.pair.status is not PairStatus.HALT and not facts.pair.flags & NO_CANCELS
+    return not facts.no_cancels and facts.pair.status is not PairStatus.HALT and not facts.pair.flags & NO_CANCELS
 
 
 def can_protect(facts: Facts) -> bool:
@@ -125,14 +128,14 @@ def can_protect(facts: Facts) -> bool:
 
 
 def protected(book: Book, active: tuple[OrderReport, ...]) -> Lots:
-    """Return how much of the position has a living stop of ours at the plan's level."""
-    return Lots(sum(order.remaining or 0 for order in _stops(book, active) if order.trigger == book.state.plan.stop))
+    """Return how many lots living stops of ours would close, at whichever level."""
+    return Lots(sum(order.remaining or 0 for order in _stops(book, active)))
 
 
 def foreign_orders(book: Book, active: tuple[OrderReport, ...]) -> tuple[OrderReport, ...]:
-    """Return living orders on the pair that are not ours."""
+    """Return living margin orders on the pair that are not ours; spot orders do not concern a margin position."""
     ours = {order.order_id for order in book.orders}
-    return tuple(order for order in active if order.order_id not in ours)
+    return tuple(order for order in active if order.order_id not in ours and order.position is not None)
 
 
 def foreign_lots(book: Book, account: AccountReport) -> tuple[Lots, Lots]:
@@ -143,16 +146,19 @@ def foreign_lots(book: Book, account: AccountReport) -> tuple[Lots, Lots]:
     return Lots(account.long.lots - long), Lots(account.short.lots - short)
 
 
-def position_of(account: AccountReport, side: Side) -> PositionReport:
-    """Return the exchange's position on a side."""
-    return account.long if side == Side.BUY else account.short
+def _forbidden(book: Book, facts: Facts) -> bool:
+    """Return whether nothing new may be opened, whatever the time."""
+    quiet = facts.market.mode is CircuitMode.NONE and can_protect(facts)
+    return book.halted or facts.strange or not quiet
 
 
 def _when_flat(book: Book, facts: Facts, limits: Limits) -> Action:
     leaving = book.leaving.reason != ExitReason.NONE
     for order in book.orders:
         if order.purpose is not Purpose.ENTRY or leaving or book.holding.entered > 0:
-            return Action(Act.CANCEL, "there is no position", order_id=order.order_id)
+            if _is_ending(book, facts, order.purpose):
+                return Action(Act.WAIT, "the end of an order is being read")
+            return _take_back(order, "there is no position", facts)
     if book.holding.entered > 0:
         return Action(Act.FINISH, "the position is closed")
     if leaving:
@@ -162,38 +168,35 @@ def _when_flat(book: Book, facts: Facts, limits: Limits) -> Action:
 
 def _work_entry(book: Book, facts: Facts, limits: Limits) -> Action:
     """Send, replace or end the entry: one order at a time."""
-    plan = book.entry
-    if not plan.open:
-        return NONE
-    resting = _first(book, Purpose.ENTRY)
-    over = entry_is_over(book, facts.now)
+    plan, resting = book.entry, _first(book, Purpose.ENTRY)
     if resting is not None:
-        if over and resting.price is not None:  # what takes the market's price does not rest: it is on its way
-            return Action(Act.CANCEL, "the entry's time is over", order_id=resting.order_id)
+        if entry_is_over(book, facts) and resting.price is not None:  # at the market's price it is on its way
+            return _take_back(resting, "the entry is over", facts)
         if plan.kind in _QUOTING and facts.now >= resting.sent_at + limits.quote_ms:
             touch = _touch(plan.verdict.side, facts)
             if touch is not None and touch != resting.price:
-                return Action(Act.CANCEL, "the touch has moved", order_id=resting.order_id)
+                return _take_back(resting, "the touch has moved", facts)
+        return NONE
+    if not plan.open:
         return NONE
     if book.unfilled < max(facts.pair.min_lots, 1):
         return Action(Act.DROP, "the entry is filled")
-    return _quote(book, facts, limits, over)
+    return _quote(book, facts, limits)
 
 
-def _quote(book: Book, facts: Facts, limits: Limits, over: bool) -> Action:
+def _quote(book: Book, facts: Facts, limits: Limits) -> Action:
     plan, left = book.entry, book.unfilled
-    as_maker = plan.kind in _QUOTING and plan.quotes < limits.quotes and not over
-    if as_maker:
-        touch = _touch(plan.verdict.side, facts)
-        if touch is None or not can_protect(facts):
-            return NONE
-        return Action(Act.QUOTE, "at the touch", lots=left, price=touch)
-    if plan.kind == EntryKind.MAKER_THEN_TAKER and plan.quotes <= limits.quotes and not book.halted:
+    if not entry_is_over(book, facts):
+        if plan.kind in _QUOTING and plan.quotes < limits.quotes:
+            touch = _touch(plan.verdict.side, facts)
+            return NONE if touch is None else Action(Act.QUOTE, "at the touch", lots=left, price=touch)
+        if plan.kind not in _QUOTING and plan.quotes == 0:
+            price = plan.limit if plan.kind == EntryKind.LIMIT else None
+            return Action(Act.QUOTE, "as decided", lots=left, price=price)
+    takes = facts.now < plan.take_until and plan.quotes <= limits.quotes
+    if takes and can_close(facts) and not _forbidden(book, facts):
         return Action(Act.QUOTE, "what is left takes liquidity", lots=left)
-    if plan.quotes > 0 or over:
-        return Action(Act.DROP, "the entry is over")
-    price = plan.limit if plan.kind == EntryKind.LIMIT else None
-    return Action(Act.QUOTE, "as decided", lots=left, price=price)
+    return Action(Act.DROP, "the entry is over")
 
 
 def _touch(side: Side, facts: Facts) -> Ticks | None:
@@ -203,19 +206,21 @@ def _touch(side: Side, facts: Facts) -> Ticks | None:
 
 def _leave(book: Book, facts: Facts, limits: Limits) -> Action:
     """Cancel, confirm, close: the position is naked from the first cancel to the last fill."""
-    entry = _first(book, Purpose.ENTRY)
-    if entry is not None:
-        return Action(Act.CANCEL, "the position is to be closed", order_id=entry.order_id)
+    resting = _first(book, Purpose.ENTRY)
+    if resting is not None and can_cancel(facts):
+        return Action(Act.CANCEL, "the position is to be closed", order_id=resting.order_id)
     closing = _first(book, Purpose.CLOSE)
     if closing is not None:
         if closing.price is None or facts.now < closing.sent_at + limits.close_ms:
             return Action(Act.WAIT, "the close is on its way")
-        return Action(Act.CANCEL, "the close found nobody at its price", order_id=closing.order_id)
+        return _take_back(closing, "the close found nobody at its price", facts)
     if book.leaving.reason == ExitReason.TARGET and book.leaving.tries > 0:
         return Action(Act.STAY, "the price left the target again")
-    if not can_close(facts):
-        return _protect(book, facts)
     stops = _stops(book, facts.active)
+    stuck = (stops or resting is not None) and not can_cancel(facts)
+    too_small = book.holding.lots < facts.pair.min_lots  # the exchange would refuse it; a stop that rests still works
+    if not can_close(facts) or stuck or (stops and too_small):
+        return _protect(book, facts)
     if stops:
         return Action(Act.CANCEL, "its lots are to be closed", order_id=stops[0].order_id)
     return Action(Act.CLOSE, book.leaving.reason.name, lots=book.holding.lots, price=_close_price(book, facts, limits))
@@ -223,31 +228,53 @@ def _leave(book: Book, facts: Facts, limits: Limits) -> Action:
 
 def _close_price(book: Book, facts: Facts, limits: Limits) -> Ticks | None:
     """Return the worst price to accept: the wanted one, the market's, or after a refusal one beyond the touch."""
-    if book.leaving.tries == 0:
+    tries = min(book.leaving.tries, THIN_TRIES)
+    if tries == 0:
         return book.leaving.price
     touch = facts.market.bid if book.holding.side == Side.BUY else facts.market.ask
     if touch is None:
         return None
-    return worse(touch, Side(-book.holding.side), limits.thin_ppm * book.leaving.tries)
+    return worse(touch, Side(-book.holding.side), limits.thin_ppm * tries)
 
 
 def _protect(book: Book, facts: Facts) -> Action:
-    held, plan = book.holding, book.state.plan
+    """Bring the stops to the plan's level and the position's size; add before taking away where that is possible."""
     stops = _stops(book, facts.active)
-    good = [order for order in stops if order.trigger == plan.stop and not _expires(order, facts.now)]
-    bad = [order for order in stops if order not in good]
-    missing = held.lots - sum(order.remaining or 0 for order in good)
+    good = [o for o in stops if o.trigger == book.state.plan.stop and not _expires(o, facts.now)]
+    bad = [o for o in stops if o not in good]
+    missing = Lots(book.holding.lots - sum(order.remaining or 0 for order in good))
     if missing > 0:
-        if bad and book.stops_reserve and can_protect(facts) and can_cancel(facts):
-            return Action(Act.CANCEL, "the stop moves", order_id=bad[0].order_id)
-        if held.lots < facts.pair.min_lots:
-            return Action(Act.CLOSE, "too small to protect", lots=held.lots)
-        return Action(Act.PLACE_STOP, "unprotected lots", lots=Lots(missing), trigger=plan.stop)
+        return _cover(book, facts, missing, good, bad)
     if bad and can_cancel(facts):
         return Action(Act.CANCEL, "replaced", order_id=bad[0].order_id)
-    if missing < 0 and len(good) > 1 and can_cancel(facts):
-        return Action(Act.CANCEL, "more is protected than open", order_id=good[-1].order_id)
+    if missing < 0 and can_cancel(facts) and can_protect(facts):
+        spare = [order for order in good if (order.remaining or 0) <= -missing]
+        return Action(Act.CANCEL, "more is protected than open", order_id=(spare or good)[-1].order_id)
     return NONE
+
+
+def _cover(book: Book, facts: Facts, missing: Lots, good: list[OrderReport], bad: list[OrderReport]) -> Action:
+    """Protect `missing` lots, or say that it cannot be done."""
+    held, least = book.holding.lots, facts.pair.min_lots
+    leaving = book.leaving.reason != ExitReason.NONE
+    if held < least or not can_protect(facts):
+        if protected(book, facts.active) >= held:
+            return NONE  # by older stops; better levels have to wait
+        if leaving or not can_close(facts):
+            return Action(Act.WAIT, "the exchange takes neither a stop nor a close")
+        reason = ExitReason.DUST if held < least else ExitReason.NAKED
+        return Action(Act.LEAVE, "it cannot be protected", reason=reason)
+    if bad and book.stops_reserve and can_cancel(facts):
+        return Action(Act.CANCEL, "the stop moves", order_id=bad[0].order_id)
+    if missing < least and good and can_cancel(facts):
+        return Action(Act.CANCEL, "what is missing is too small for a stop of its own", order_id=good[-1].order_id)
+    return Action(Act.PLACE_STOP, "unprotected lots", lots=missing, trigger=book.state.plan.stop)
+
+
+def _take_back(order: Working, why: str, facts: Facts) -> Action:
+    if not can_cancel(facts):
+        return Action(Act.WAIT, "the exchange takes no cancels")
+    return Action(Act.CANCEL, why, order_id=order.order_id)
 
 
 def _expires(order: OrderReport, now: Millis) -> bool:
@@ -255,14 +282,20 @@ def _expires(order: OrderReport, now: Millis) -> bool:
 
 
 def _stops(book: Book, active: tuple[OrderReport, ...]) -> list[OrderReport]:
-    """Return the living stops of ours on the open position, oldest first."""
+    """Return the living stops of ours on the open position, oldest first; what is listed lives, whatever its status."""
     ours = {order.order_id for order in book.orders if order.purpose is Purpose.STOP}
     side = POSITION_OF.get(book.holding.side)
     return [
         order
         for order in active
-        if order.order_id in ours and order.position is side and order.type is OrderType.STOP and order.status in LIVING
+        if order.order_id in ours and order.position is side and (order.status is None or order.status in LIVING)
     ]
+
+
+def _is_ending(book: Book, facts: Facts, purpose: Purpose) -> bool:
+    """Return whether an order is no longer listed, and what became of it is not yet believed."""
+    listed = {order.order_id for order in facts.active}
+    return any(o.purpose is purpose and o.order_id not in listed and o.gone < GONE_READS for o in book.orders)
 
 
 def _first(book: Book, purpose: Purpose) -> Working | None:
