@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fuzz gate-worlds mutants audit lock bench bench-lock clean
+.PHONY: help demo drill drill-all test check fuzz gate-worlds mutants audit lock bench bench-lock clean
 
 ifdef PYTHON
 export PYTHON
@@ -44,6 +44,17 @@ fuzz: ## Send odd input to the twin and every parser: an hour's worth, by two (F
 gate-worlds: ## Show how often the model's gate lets noise through, and how often a planted edge: about half an hour
 	@bash scripts/setup_venv.sh research
 	$(PY) scripts/ml/gate_worlds.py $(GATE_ARGS)
+
+# Journals of a drill need not outlive it: they are kept in memory where that is possible.
+MEMORY := $(firstword $(wildcard /dev/shm) $(or $(TMPDIR),/tmp))
+
+drill: ## Kill the order engine at a sample of its steps under faults of the exchange (DRILL_ARGS="--seed 7")
+	@bash scripts/setup_venv.sh research
+	TMPDIR=$(MEMORY) $(PY) main.py drill $(DRILL_ARGS)
+
+drill-all: ## The same at every step, about an hour
+	@bash scripts/setup_venv.sh research
+	TMPDIR=$(MEMORY) $(PY) main.py drill --all $(DRILL_ARGS)
 
 mutants: ## List the small changes to the money code that no test notices, about ten minutes (see docs/mutants.md)
 	@bash scripts/setup_venv.sh dev

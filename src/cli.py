@@ -531,6 +531,36 @@ def twin(
     asyncio.run(run_twin(options, clock, market.make_driver, announce))
 
 
+@app.command()
+def drill(
+    whole: Annotated[bool, typer.Option("--all", help="Run the whole matrix instead of a sample.")] = False,
+    cells: Annotated[int, typer.Option(help="Size of the sample.", min=5)] = 200,
+    seed: Annotated[int, typer.Option(help="Which sample.", min=0)] = 0,
+) -> None:
+    """Kill the order engine at every step under every fault, on a simulated exchange, and check what it recovers to."""
+    import asyncio
+
+    from src.core.orchestration.drill.matrix import Drilled
+    from src.core.orchestration.drill.matrix import drill as run_drill
+    from src.core.orchestration.drill.report import failures, summary, table
+
+    async def run() -> list[Drilled]:
+        drilled: list[Drilled] = []
+        with _progress_bar(silent=False) as proceed:
+            worlds: list[int] = []
+            async for cell in run_drill(sample=0 if whole else cells, seed=seed, on_plan=worlds.append):
+                drilled.append(cell)
+                if cell.ends_world:
+                    proceed("worlds drilled", sum(one.ends_world for one in drilled), worlds[0])
+        return drilled
+
+    drilled = asyncio.run(run())
+    for line in (*table(drilled), "", *failures(drilled), summary(drilled)):
+        typer.echo(line)
+    if failures(drilled):
+        raise typer.Exit(1)
+
+
 @data.command()
 def download(
     start: Annotated[str, typer.Option(help="First moment: 2024-01-01 or 2024-01-01T09:00 (JST), or with an offset.")],
