@@ -1,8 +1,10 @@
 """Keeps the twin's state on disk."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from src.backtest.simulated_exchange import SimulatedExchange
 from src.core.domain.time import SECOND
@@ -11,6 +13,7 @@ from src.twin.service import Service
 from src.twin.state_file import write_state
 
 AT_ONCE: Final = 0
+LOOK_EVERY: Final = 0.01  # seconds between two looks whether the copy is done
 
 
 class Keeper:
@@ -42,7 +45,32 @@ class Keeper:
         """Save again and again, whenever something changed."""
         while True:
             await asyncio.sleep((self._every or SECOND) / SECOND)
-            self.save()
+            if self._every == AT_ONCE or not hasattr(os, "fork"):
+                self.save()
+            else:
+                await self._save_aside()
+
+    async def _save_aside(self) -> None:
+        """Save as `save` does, in a copy of this process: writing a large state down would keep callers waiting."""
+        mark = (self._called, self._service.changes)
+        if self._path is None or mark == self._saved:
+            return
+        child = os.fork()
+        if child == 0:
+            _write_and_exit(self._path, self._service)
+        try:
+            status = _ended(child)
+            while status is None:
+                await asyncio.sleep(LOOK_EVERY)
+                status = _ended(child)
+        except asyncio.CancelledError:
+            if not _await(child):  # two writers would meet in one file
+                self._saved = mark
+            raise
+        if status:
+            self.save()  # which says why it cannot be saved
+        else:
+            self._saved = mark
 
     def save(self) -> None:
         """Write the state if it changed."""
@@ -51,6 +79,27 @@ class Keeper:
             return
         self._saved = mark
         write_state(self._path, state_of(self._service))
+
+
+def _write_and_exit(path: Path, service: Service) -> NoReturn:
+    """Write the state of this copy of the process, and end it without any of what an end does."""
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)  # signals are the other's
+        write_state(path, state_of(service))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _ended(child: int) -> int | None:
+    """Return the status a process ended with; None while it runs."""
+    ended, status = os.waitpid(child, os.WNOHANG)
+    return status if ended else None
+
+
+def _await(child: int) -> int:
+    return os.waitpid(child, 0)[1]
 
 
 def state_of(service: Service) -> dict[str, Any]:
