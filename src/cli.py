@@ -92,10 +92,11 @@ def main() -> None:
 def choose_mode(
     mode: Annotated[Mode | None, typer.Option(help="Run the trader: on a paper account, or with real money.")] = None,
     config: Annotated[Path | None, typer.Option(help="File of settings. [default: as the mode's own]")] = None,
+    until: Annotated[str | None, typer.Option(help="Stop at this moment: for rehearsals.")] = None,
 ) -> None:
     """Trade BTC/JPY margin on bitbank; test, explain and report what would have been done."""
     if mode is not None:
-        _trade(config or MODE_CONFIGS[mode])
+        _trade(config or MODE_CONFIGS[mode], None if until is None else _moment(until, "--until"))
 
 
 @app.command()
@@ -696,8 +697,8 @@ def _draw_report(folder: Path, language: str) -> None:
     write_report(folder, language)
 
 
-def _trade(config: Path) -> None:
-    """Run the trader until SIGINT or SIGTERM."""
+def _trade(config: Path, until: "Millis | None") -> None:
+    """Run the trader until a moment, or SIGINT or SIGTERM."""
     import asyncio
 
     from src.core.config import load_config
@@ -713,7 +714,7 @@ def _trade(config: Path) -> None:
         orchestrator = Orchestrator(settings)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, orchestrator.stop)
-        await orchestrator.run()
+        await (orchestrator.run() if until is None else orchestrator.run_until(until))
 
     asyncio.run(run())
     log.info("trader stopped")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from src.backtest.simulated_exchange import BarMarket, BarTerms, Phase, margin_fees
+from src.backtest.simulated_exchange import BarMarket, Phase, SimulatedExchange, margin_fees
 from src.backtest.simulated_port import EventRelay, SimulatedPort
 from src.backtest.tape import as_lists
 from src.core.config import load_config
@@ -27,10 +27,10 @@ from src.trading.journal.sql_journal import open_journal
 from src.trading.reconcile import Limits
 from tests.backtest.made_worlds import Made, made_world, run_fold
 from tests.parity.plain_trader import Closed, Line
-from tests.parity.test_bar_mode import PAIR, bars_of, exchange_for
+from tests.parity.test_bar_mode import PAIR, bars_of, fees_for, rules_for, switches_for, terms_for
 from tests.parity.test_oracle import real_year
 
-WORLDS = 60
+WORLDS = 12
 
 
 class JumpingClock:
@@ -105,13 +105,10 @@ class LiveDesk:
 
     def __init__(self, made: Made, folder: Path) -> None:
         self.made, self.bars, self.folder = made, bars_of(made), folder
-        start = self.bars[0].closed_at - made.market.bar_ms
+        start, fees = Millis(self.bars[0].closed_at - made.market.bar_ms), fees_for(made)
         self.clock = JumpingClock(start)
-        self.exchange = exchange_for(made, start)
-        terms = BarTerms(made.market.bar_ms, made.params.costs.slippage_ppm, made.market.spread_ppm)
-        fee_lines = zip(made.tape.maker_fee_ppm.tolist(), made.tape.taker_fee_ppm.tolist(), strict=True)
-        fees = dict(zip(made.tape.closed_at.tolist(), fee_lines, strict=True))
-        self.market = BarMarket(self.exchange, PAIR, terms, fees_at=lambda at: margin_fees(*fees[at]))
+        self.exchange = SimulatedExchange({PAIR: rules_for(made)}, switches_for(made), start=start, seed=0)
+        self.market = BarMarket(self.exchange, PAIR, terms_for(made), fees_at=lambda at: margin_fees(*fees[at]))
         self.market.add(self.bars)
         user = self.exchange.add_user("trader", {"jpy": Decimal(made.cash).scaleb(-4)})
         self.relay = EventRelay(self.exchange)
@@ -127,20 +124,25 @@ class LiveDesk:
             Limits(), Patience(),
         )  # fmt: skip
         parts = Parts(
-            self.clock,
-            self.port,
-            NoHistory(),
-            self.journal,
-            self.listener,
-            self.cycle,
-            made.params,
-            execution,
-            5_000,
-            60_000,
-            {},
+            clock=self.clock,
+            exchange=self.port,
+            bars=NoHistory(),
+            journal=self.journal,
+            notifier=self.listener,
+            cycle=self.cycle,
+            params=made.params,
+            execution=execution,
+            watch_ms=5_000,
+            lease_ms=20_000,
+            drive=None,
+            close=self.port.close,
+            identity={},
         )
         self.trader = Orchestrator(load_config("config/paper/base.yaml"), parts)
         await self.trader.start()
+
+    async def close(self) -> None:
+        await self.trader.close()
 
     async def run(self) -> None:
         place = {bar.closed_at: bar for bar in self.bars}
@@ -157,7 +159,7 @@ class LiveDesk:
                 await self._react()
                 await self.trader.handle(place[closed_at])
                 await self._react()
-        await self.journal.close()
+        await self.close()
 
     async def _run_out(self, due: int) -> None:
         plan = self.trader.executor.book.entry
@@ -227,14 +229,14 @@ async def test_the_trader_decides_and_earns_what_the_backtest_says_on_random_wor
 async def test_the_trader_decides_and_earns_what_the_backtest_says_on_real_candles(
     name, year, first, market_data_dir, tmp_path
 ):
-    made = a_month(real_year(market_data_dir / name, year), first)
+    made = half_a_month(real_year(market_data_dir / name, year), first)
     found, desk = await differences(made, tmp_path)
     assert found[:5] == []
     assert await closed_of(desk)
 
 
-def a_month(made: Made, first: int) -> Made:
-    """Return the world of the month from bar number `first` on."""
-    bars = slice(first, first + 2_976)
+def half_a_month(made: Made, first: int) -> Made:
+    """Return the world of half a month from bar number `first` on."""
+    bars = slice(first, first + 1_500)
     columns = {name: column[bars] for name, column in made.tape._asdict().items() if name != "places"}
     return made._replace(tape=made.tape._replace(**columns))

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import aiohttp
+
 from src.core.clock import SystemClock
 from src.core.config import Settings
 from src.core.domain.journal import Json
 from src.core.domain.market import Money
-from src.core.domain.time import BAR_15M, SECOND
+from src.core.domain.time import BAR_15M, SECOND, Millis
 from src.core.exceptions import ConfigError
+from src.core.lock_step_clock import LockStepClock
 from src.core.orchestration.bar_costs import bar_costs
 from src.core.orchestration.cycle import TradingCycle
 from src.core.orchestration.ml_adapter import ModelAdapter
@@ -20,6 +23,7 @@ from src.core.orchestration.paper_market import PaperAccount, paper_clock
 from src.core.orchestration.parts import Parts
 from src.core.orchestration.wiring import (
     bitbank_client,
+    bitbank_margin,
     core_params,
     executor_params,
     feature_settings,
@@ -28,30 +32,42 @@ from src.core.orchestration.wiring import (
     trading_store,
 )
 from src.core.protocols import BarSource, Clock, ExchangePort
+from src.data.api_keys import keys_from_environment
+from src.data.bitbank_margin import BitbankMargin
 from src.data.live_bars import LiveBars
 from src.features.feature_stream import FeatureStream
 from src.trading.journal import open_journal
 
+CONTROL_VARIABLE: Final = "TWIN_CONTROL_URL"
+TOKEN_VARIABLE: Final = "TWIN_CONTROL_TOKEN"  # noqa: S105 - a name, not a secret
 PAPER_FILE: Final = "paper_exchange.json"  # beside the journal
 
 
 async def live_parts(settings: Settings, environment: Mapping[str, str] | None = None) -> Parts:
     """Return what a paper or live trader is made of.
 
+    Parameters
+    ----------
+    environment
+        Holds keys, DATABASE_URL and, to drive a simulated exchange in lock-step, its control address and token.
+
     Raises
     ------
     ConfigError
-        If the settings are not for a running trader, a key is missing from the environment, or a webhook's variable
-        holds no address.
+        If the settings are not for a running trader, something is missing from the environment, or a webhook's
+        variable holds no address.
     JournalFailed
         If the journal cannot be opened.
     """
     env = os.environ if environment is None else environment
-    machine = SystemClock()
     params = core_params(settings)
-    client = bitbank_client(settings, machine, attempts=1)
+    driven = await _driven_clock(env) if settings.mode == "live" else None
+    machine: Clock = SystemClock() if driven is None else driven
+    client = bitbank_client(settings, machine, attempts=1, pace_s=None if driven is None else 0.0)
     real = LiveBars(client, trading_store(settings), machine, instrument(settings))
-    clock, exchange, bars = _market(settings, machine, real)
+    clock, exchange, bars = _market(settings, machine, real, env)
+    if driven is not None and isinstance(exchange, BitbankMargin):
+        driven.watch(exchange)
     journal = await open_journal(journal_url(settings, env), machine, terms=lease_terms(settings))
     people = notifier(settings, env)
     await people.start()
@@ -67,6 +83,8 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
         execution=executor_params(settings),
         watch_ms=settings.execution.watch_seconds * SECOND,
         lease_ms=settings.journal.lease_s * SECOND,
+        drive=None if driven is None else driven.run,
+        close=client.close,
         identity=identity(settings, model),
     )
 
@@ -82,11 +100,35 @@ def identity(settings: Settings, model: ModelAdapter | None = None) -> dict[str,
     }
 
 
-def _market(settings: Settings, machine: Clock, real: BarSource) -> tuple[Clock, ExchangePort, BarSource]:
+async def _driven_clock(environment: Mapping[str, str]) -> LockStepClock | None:
+    """Return the clock that drives the simulated exchange named in the environment, or None."""
+    url = environment.get(CONTROL_VARIABLE, "")
+    if not url:
+        return None
+    token = environment.get(TOKEN_VARIABLE, "")
+    async with aiohttp.ClientSession(headers={"X-Twin-Token": token}) as session:
+        try:
+            async with session.get(f"{url.rstrip('/')}/state") as reply:
+                state = await reply.json(content_type=None)
+            start = Millis(int(state["market"]))
+        except (aiohttp.ClientError, ValueError, KeyError, TypeError) as e:
+            raise ConfigError(
+                f"{CONTROL_VARIABLE} names no simulated exchange that can be driven: {type(e).__name__}",
+                remedy=f"start `python main.py twin --lock-step` and export the control address and {TOKEN_VARIABLE}",
+            ) from e
+    return LockStepClock(start, url, token)
+
+
+def _market(
+    settings: Settings, machine: Clock, real: LiveBars, env: Mapping[str, str]
+) -> tuple[Clock, ExchangePort, BarSource]:
     if settings.mode == "paper":
         clock = paper_clock(machine, BAR_15M)
         account = _paper_account(settings, clock)
         return clock, account.port(settings.backtest.latency_ms), account.bars(real, clock)
+    if settings.mode == "live":
+        heartbeat = not isinstance(machine, LockStepClock)
+        return machine, bitbank_margin(settings, machine, keys_from_environment(env), heartbeat=heartbeat), real
     raise ConfigError(f"mode {settings.mode} does not run a trader", remedy="choose paper or live")
 
 

@@ -82,7 +82,9 @@ class Orchestrator:
 
     def __init__(self, config: Settings | str | Path, parts: Parts | None = None) -> None:
         self._settings = config if isinstance(config, Settings) else load_config(config)
-        self._given = parts
+        self._parts = parts
+        self._keeper: asyncio.Task[None] | None = None
+        self._driver: asyncio.Future[None] | None = None
         self._queue: asyncio.Queue[Job] = asyncio.Queue()
         self._stop = asyncio.Event()
         self._ready: _Ready | None = None
@@ -110,26 +112,44 @@ class Orchestrator:
         LeaseLost, JournalFailed
             Nothing may be sent any more; protection stays on the exchange.
         """
-        ready = await self._start()
-        pumps = [
+        try:
+            await self.start()
+            await self._serve(self._started())
+        finally:
+            await self.close()
+
+    async def _serve(self, ready: "_Ready") -> None:
+        tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._pump(self._next_bar), name="bars"),
             asyncio.create_task(self._pump(self._next_event), name="events"),
             asyncio.create_task(self._pump(self._next_tick), name="ticks"),
-            asyncio.create_task(self._keep_lease(ready.parts), name="lease"),
+            asyncio.create_task(self._stop.wait(), name="stop"),
         ]
-        stopping = asyncio.create_task(self._stop.wait(), name="stop")
+        watched = [*tasks, *(task for task in (self._keeper, self._driver) if task is not None)]
         try:
             while not self._stop.is_set():
-                await self._take_one([stopping, *pumps])
+                await self._take_one(watched)
         finally:
-            for task in (stopping, *pumps):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(stopping, *pumps, return_exceptions=True)
-            await self._end(ready)
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await self._leave_in_order(ready)
+
+    async def run_until(self, at: Millis) -> None:
+        """Trade until that moment: a rehearsal on a simulated exchange has an end."""
+        await self.start()
+        clock = self._started().parts.clock
+        ending = asyncio.create_task(clock.sleep_until(at))
+        ending.add_done_callback(lambda _: self.stop())
+        try:
+            await self.run()
+        finally:
+            ending.cancel()
 
     async def run_trading_cycle(self) -> Judged | None:
         """Wait for the next closed bar and act on it; None if it could not be traded on."""
-        ready = await self._start()
+        await self.start()
+        ready = self._started()
         work = await self._next_bar()
         if isinstance(work, Bar):
             return await self._on_bar(ready, work)
@@ -140,20 +160,42 @@ class Orchestrator:
 
     async def start(self) -> None:
         """Take the lease, read journal, market and account, and settle whatever differs; once."""
-        await self._start()
+        if self._ready is not None:
+            return
+        if self._parts is None:
+            self._parts = await live_parts(self._settings)
+        parts = self._parts
+        if parts.drive is not None and self._driver is None:
+            self._driver = asyncio.ensure_future(parts.drive())
+        await self._take_lease(parts)
+        self._keeper = asyncio.create_task(self._keep_lease(parts), name="lease")
+        await self._patiently(parts, lambda: self._open_market(parts))
+        executor = await self._patiently(parts, lambda: self._open_account(parts))
+        self._ready = _Ready(parts, executor)
+        body: dict[str, Json] = {**parts.identity, "config": self._settings.hash()}
+        await parts.journal.append(Entry(Kind.STARTED, parts.clock.now(), body))
+        parts.notifier.tell(Notice(Tier.INFO, Topic.STARTED, parts.clock.now(), {"mode": self._settings.mode}))
+        await self._settle(self._ready)
 
-    async def _start(self) -> "_Ready":
-        if self._ready is None:
-            parts = await live_parts(self._settings) if self._given is None else self._given
-            await self._take_lease(parts)
-            await self._patiently(parts, lambda: self._open_market(parts))
-            executor = await self._patiently(parts, lambda: self._open_account(parts))
-            self._ready = _Ready(parts, executor)
-            body: dict[str, Json] = {**parts.identity, "config": self._settings.hash()}
-            await parts.journal.append(Entry(Kind.STARTED, parts.clock.now(), body))
-            parts.notifier.tell(Notice(Tier.INFO, Topic.STARTED, parts.clock.now(), {"mode": self._settings.mode}))
-            await self._settle(self._ready)
-        return self._ready
+    async def close(self) -> None:
+        """Let everything go: lease, connections, journal. What rests on the exchange stays there."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
+        parts, self._parts, self._ready = self._parts, None, None
+        if parts is None:
+            return
+        await parts.exchange.close()
+        await parts.close()
+        if self._driver is not None:
+            self._driver.cancel()
+            await asyncio.gather(self._driver, return_exceptions=True)
+            self._driver = None
+        await parts.notifier.close()
+        with suppress(LeaseLost, JournalFailed):
+            await parts.journal.release()
+        await parts.journal.close()
 
     async def _take_lease(self, parts: Parts) -> None:
         """Wait until this process is the one that trades the account."""
@@ -189,17 +231,12 @@ class Orchestrator:
                 await parts.clock.sleep_until(Millis(parts.clock.now() + wait))
                 wait = min(2 * wait, LONGEST_WAIT)
 
-    async def _end(self, ready: "_Ready") -> None:
-        """Leave things so that nobody has to watch them, then let go."""
+    async def _leave_in_order(self, ready: "_Ready") -> None:
+        """Leave things so that nobody has to watch them."""
         parts = ready.parts
-        with suppress(LeaseLost, JournalFailed):
-            await ready.executor.withdraw()
-            await parts.journal.append(Entry(Kind.STOPPED, parts.clock.now(), {}))
-            await parts.journal.release()
+        await ready.executor.withdraw()
+        await parts.journal.append(Entry(Kind.STOPPED, parts.clock.now(), {}))
         parts.notifier.tell(Notice(Tier.INFO, Topic.STOPPED, parts.clock.now()))
-        await parts.exchange.close()
-        await parts.notifier.close()
-        await parts.journal.close()
 
     def _started(self) -> "_Ready":
         if self._ready is None:
@@ -240,7 +277,7 @@ class Orchestrator:
             if not await parts.journal.acquire():
                 raise LeaseLost("another process trades this account", remedy="stop this one, or wait for its turn")
 
-    async def _take_one(self, watched: Sequence["asyncio.Task[Any]"]) -> None:
+    async def _take_one(self, watched: Sequence["asyncio.Future[Any]"]) -> None:
         """Take one thing from the queue and deal with it; a pump that died ends the run."""
         taking = asyncio.create_task(self._queue.get())
         try:

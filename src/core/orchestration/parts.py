@@ -1,5 +1,6 @@
 """What a running trader is made of: ports, and the pure parts between them."""
 
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from src.core.domain.journal import Json
@@ -22,4 +23,6 @@ class Parts(NamedTuple):
     execution: ExecutorParams
     watch_ms: int  # between two looks at lease, commands and account
     lease_ms: int  # how long the lease lasts; it is renewed four times in that
+    drive: Callable[[], Awaitable[None]] | None  # moves a simulated exchange's time beside everything else
+    close: Callable[[], Awaitable[None]]  # ends connections that none of the ports owns
     identity: dict[str, Json]  # of this process, for the journal: versions, model, mode
