@@ -28,7 +28,7 @@ class Watched(Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether every event was dealt with."""
+        """Whether nobody is about to read an event."""
         ...
 
     @property

@@ -359,7 +359,7 @@ class BitbankMargin:
 
     @property
     def idle(self) -> bool:
-        """Whether every event was dealt with: a reader is done with one when it asks for the next."""
+        """Whether nobody is about to read an event."""
         return not self._tasks or self._events.idle
 
     def _ended(self, task: "asyncio.Task[None]") -> None:

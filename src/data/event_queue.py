@@ -32,8 +32,12 @@ class EventQueue:
 
     @property
     def idle(self) -> bool:
-        """Whether everything was read and dealt with: a reader is done with an event when it asks for the next."""
-        return self._events.empty() and self._asking > 0
+        """Whether nobody is about to read an event.
+
+        A reader that does not ask for the next one still deals with the one before: it computes, waits for an answer,
+        or waits for time.
+        """
+        return self._events.empty() or self._asking == 0
 
     async def get(self) -> ExchangeEvent:
         """Wait for the next event.

@@ -10,7 +10,7 @@ from src.backtest.exchange.rules import MarginTerms
 from src.backtest.exchange.state import JPY, State
 from src.backtest.exchange.switches import RequirementBasis
 from src.backtest.exchange.views import AvailableBalance, MarginStatus
-from src.core.domain.market import PPM, SAFE, Money
+from src.core.domain.market import PPM, Money
 from src.trading.ledger import share
 
 MONEY_PER_JPY = 10_000
@@ -18,6 +18,8 @@ MONEY_PER_JPY = 10_000
 Marks = Mapping[str, int]
 """Prices supposed for pairs, in ticks."""
 NO_MARKS: Final[Marks] = {}
+
+UNLIMITED: Final = 10**15  # money units: more than any account can use
 
 
 class Margin(NamedTuple):
@@ -130,7 +132,7 @@ def capacity(state: State, user: User, market: Market, side: PositionSide, margi
     In bar mode there is no limit: as in a backtest, sizing alone keeps positions within the margin.
     """
     if market.play is not None:
-        return SAFE
+        return UNLIMITED
     m = margin or margin_of(state, user)
     spare = m.balance - m.required - m.long_orders_required - m.short_orders_required
     if side is PositionSide.LONG:
