@@ -23,6 +23,7 @@ TRADING: Final = frozenset(r.name for r in (Reason.ENTER, Reason.HOLD_POSITION, 
 
 _WAITING: Final = Reason.ENTRY_WAITING.name
 _LARGEST_REASONS: Final = 6
+_JPY_DIGITS: Final = 4  # all there are: rounded once, on the page
 
 
 def chart_data(run: Run, other: Run | None) -> Json:
@@ -99,8 +100,8 @@ def trade_columns(trades: Trades, unit: Instrument) -> Json:
         "entry": _rounded(trades.entry * tick, 8),
         "exit": _rounded(trades.exit * tick, 8),
         "stop": [s * tick if s else None for s in trades.stop.tolist()],
-        "net": _rounded(trades.net * to_jpy, 1),
-        "cost": _rounded((trades.fee + trades.interest + trades.slippage) * to_jpy, 1),
+        "net": _rounded(trades.net * to_jpy, _JPY_DIGITS),
+        "cost": _rounded((trades.fee + trades.interest + trades.slippage) * to_jpy, _JPY_DIGITS),
         "result_r": _rounded(trades.result_r, 3),
         "hours": _rounded((trades.closed_at - trades.opened_at) / 3_600_000, 2),
         "worst": _rounded(100 * trades.worst / np.maximum(trades.entry, 1), 3),
@@ -157,7 +158,7 @@ def _named(names: list[str], words: list[Text], trades: Trades, unit: Instrument
 
 
 def _group(group: Group, name: Text, unit: Instrument) -> Json:
-    net = round(_jpy(group.net, unit), 1)
+    net = round(_jpy(group.net, unit), _JPY_DIGITS)
     return {"name": name._asdict(), "trades": group.trades, "wins": group.wins, "net": net}
 
 
@@ -183,7 +184,7 @@ def _weekly(run: Run) -> Json:
 
 def _costs(run: Run) -> Json:
     split = cost_split(run.trades)
-    return {name: round(_jpy(sum_, run.instrument), 1) for name, sum_ in split._asdict().items()}
+    return {name: round(_jpy(sum_, run.instrument), _JPY_DIGITS) for name, sum_ in split._asdict().items()}
 
 
 def _relative(run: Run) -> Json:

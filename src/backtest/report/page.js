@@ -15,8 +15,10 @@
   const css = (name) => getComputedStyle(root).getPropertyValue("--" + name).trim();
   // Names go into hover labels, which read a few HTML tags.
   const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const yen = (value) => (Math.round(value) + 0).toLocaleString("en-US"); // + 0: no -0
-  const signed = (value) => (Math.round(value) > 0 ? "+" : "") + yen(value);
+  // Half to even, as in the tables that Python writes: one figure must not differ from itself by a yen.
+  const whole = (value) => (Math.abs(value % 1) === 0.5 ? 2 * Math.round(value / 2) : Math.round(value)) + 0; // + 0: no -0
+  const yen = (value) => whole(value).toLocaleString("en-US");
+  const signed = (value) => (whole(value) > 0 ? "+" : "") + yen(value);
   const stamp = (at) => new Date(local(at)).toISOString().slice(0, 16).replace("T", " ");
 
   // ---------------------------------------------------------------- bars
