@@ -141,9 +141,12 @@ def run_hash(
     commission_ppm: int | None,
     model_hash: str = "",
 ) -> str:
-    """Return the hash of everything beside the candles that a run depends on; `model_hash` is "" without a model."""
+    """Return the hash of everything beside the candles that a run depends on; `model_hash` is "" without a model.
+
+    The language of its report, its folders and its compiler are no part of it: a repeat in English is no new try.
+    """
     arguments = [
-        settings.hash(),
+        _without_surroundings(settings).hash(),
         cash,
         list(names),
         slippage_ppm,
@@ -151,6 +154,12 @@ def run_hash(
         *([model_hash] if model_hash else []),
     ]
     return hashlib.sha256(json.dumps(arguments).encode()).hexdigest()
+
+
+def _without_surroundings(settings: Settings) -> Settings:
+    """Return the settings with everything that cannot change a decision at one value."""
+    indifferent = {"compile": "auto", "compile_from_bars": 1, "output": "-", "trials": "-", "cache": "-"}
+    return settings.model_copy(update={"language": "ja", "backtest": settings.backtest.model_copy(update=indifferent)})
 
 
 def parameters_hash(params: Params) -> str:

@@ -133,6 +133,19 @@ def test_the_hash_of_a_run_knows_every_argument() -> None:
     assert len(hashes) == 5
 
 
+def test_a_repeat_in_another_language_or_folder_is_no_new_try(tmp_path: Path) -> None:
+    settings = load_config(CONFIG)
+    elsewhere = settings.backtest.model_copy(
+        update={"output": str(tmp_path), "trials": str(tmp_path / "trials"), "cache": str(tmp_path)}
+    )
+    counted = [
+        run(config=settings.model_copy(update={"language": language, "backtest": elsewhere})).summary["trials_counted"]
+        for language in ("ja", "en")
+    ]
+    changed = settings.model_copy(update={"backtest": elsewhere.model_copy(update={"latency_ms": 201})})
+    assert [*counted, run(config=changed).summary["trials_counted"]] == [1, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
