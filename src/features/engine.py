@@ -13,11 +13,10 @@ from math import inf, isfinite, nan
 from typing import Final, Generic, NamedTuple, Protocol
 
 import numpy as np
-import talib
-from talib import InsufficientHistory, stream  # type: ignore[attr-defined]  # exported, but its stub forgot it
 
 from src.core.exceptions import DataError
 from src.features.bars import FloatArray, Ohlcv, S
+from src.features.indicators import InsufficientHistory, stream, talib
 from src.features.rank_correlation import RankCorrelation, rank_correlation
 
 Outputs = float | tuple[float, ...]

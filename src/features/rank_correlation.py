@@ -9,9 +9,9 @@ of n untied ranks is n (n^2 - 1) / 12. So RCI = 100 * 6 * sum(k R_k) / (n (n^2 -
 from collections import deque
 
 import numpy as np
-from talib import InsufficientHistory  # type: ignore[attr-defined]  # exported, but its stub forgot it
 
 from src.features.bars import FloatArray
+from src.features.indicators import InsufficientHistory
 
 
 def rank_correlation(x: FloatArray, n: int) -> FloatArray:
