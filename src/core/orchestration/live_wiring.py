@@ -36,6 +36,7 @@ from src.data.api_keys import keys_from_environment
 from src.data.bitbank_margin import BitbankMargin
 from src.data.live_bars import LiveBars
 from src.features.feature_stream import FeatureStream
+from src.trading.columns_read import columns_of
 from src.trading.journal import open_journal
 
 CONTROL_VARIABLE: Final = "TWIN_CONTROL_URL"
@@ -78,7 +79,7 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
         bars=bars,
         journal=journal,
         notifier=people,
-        cycle=TradingCycle(FeatureStream(feature_settings(settings)), model, params),
+        cycle=TradingCycle(FeatureStream(feature_settings(settings), columns_of(params)), model, params),
         params=params,
         execution=executor_params(settings),
         watch_ms=settings.execution.watch_seconds * SECOND,
