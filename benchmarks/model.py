@@ -12,19 +12,22 @@ calibration, doubts.
 import argparse
 import gc
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 from benchmarks.environments import ROOT
 from src.core.config import Settings, load_config
 from src.core.config.feature_manager import feature_hash
+from src.core.domain.account import PredictionStatus
 from src.core.domain.time import BAR_15M, DAY, parse_time
 from src.core.orchestration.ml_adapter import ModelAdapter
 from src.core.orchestration.ml_loader import open_ensemble
@@ -39,6 +42,7 @@ from src.ml.models import Recipe, train
 from src.ml.packing import About, pack
 from src.ml.splits import Spans, held_back
 
+T = TypeVar("T")
 START: Final = parse_time("2021-01-01")
 YEARS: Final = 4  # three to learn, one to judge
 WARM: Final = 160 * DAY
@@ -67,14 +71,11 @@ def learn(studied: Studied, found: dict[str, float]) -> Artefact:
     cut = int(studied.tape.closed_at[-1]) - 365 * DAY
     past = dataset.take(np.flatnonzero(dataset.ended_at < cut))
     spans = Spans(past.decided_at, past.ended_at)
-    began = time.perf_counter()
-    trained = train(past.inputs, past.won, past.weight, Recipe(), [held_back(spans, 0.2, spans.longest())])
-    found["train_s"] = time.perf_counter() - began
+    folds = [held_back(spans, 0.2, spans.longest())]
+    trained = timed(found, "train", lambda: train(past.inputs, past.won, past.weight, Recipe(), folds))
     found["train_lines"] = len(past.won)
-    began = time.perf_counter()
     about = About(feature_hash(), studied.terms, {}, {}, 0.65, versions(SERVING), versions(TRAINING))
-    artefact = pack(trained, past, about)
-    found["export_s"] = time.perf_counter() - began
+    artefact = timed(found, "export", lambda: pack(trained, past, about))
     found["artefact_mib"] = sum(len(data) for data in artefact.files.values()) / 2**20
     return artefact
 
@@ -107,15 +108,21 @@ def last_year(studied: Studied) -> Studied:
     return studied._replace(tape=tape, votes=votes)
 
 
+def timed(found: dict[str, float], name: str, work: Callable[[], T]) -> T:
+    """Do the work and note how long it took: by the wall's clock, and in this process's processor time."""
+    wall, own = time.perf_counter(), time.process_time()
+    made = work()
+    found[f"{name}_s"], found[f"{name}_cpu_s"] = time.perf_counter() - wall, time.process_time() - own
+    return made
+
+
 def measure(rows: int) -> dict[str, float]:
     """Return everything that is timed."""
     found: dict[str, float] = {}
     plain = load_config(ROOT / "config" / "backtest" / "base.yaml")
     candles = sample_candles(START - WARM, START + YEARS * 365 * DAY)
-    began = time.perf_counter()
-    studied = study(plain, candles, int(WARM / BAR_15M))
-    found["study_s"], found["study_bars"] = time.perf_counter() - began, len(studied.tape.closed_at)
-    found["labels"] = len(studied.labels.bar)
+    studied = timed(found, "study", lambda: study(plain, candles, int(WARM / BAR_15M)))
+    found["study_bars"], found["labels"] = len(studied.tape.closed_at), len(studied.labels.bar)
     artefact = learn(studied, found)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "production"
@@ -123,30 +130,27 @@ def measure(rows: int) -> dict[str, float]:
         words = [sys.executable, "-c", LOAD, str(folder)]
         runs = [subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True) for _ in range(5)]  # noqa: S603 - our own
         found["load_s"] = float(np.median([float(run.stdout) for run in runs]))
-        adapter, year = model_adapter(settings_for(folder)), last_year(studied)
-        asked = np.flatnonzero(year.votes.side != 0)[:rows]
-        lines = rows_of(year.tape, asked).tolist()
-        closed_at, quality = year.tape.closed_at[asked].tolist(), year.tape.quality[asked].tolist()
-        read = [Row(at, good, *line) for at, good, line in zip(closed_at, quality, lines, strict=True)]
+        adapter, year, kept = model_adapter(settings_for(folder)), last_year(studied), Path(place) / "kept"
+        read = proposals(year, rows)
         found |= judge_rows(adapter, read)
-        began = time.perf_counter()
-        status, _ = adapter.predictions(year.tape, lambda: year.votes, Path(place) / "kept")
-        found["year_s"], found["year_bars"] = time.perf_counter() - began, len(status)
-        found["year_judged"] = int((status == 1).sum())
-        began = time.perf_counter()
-        adapter.predictions(year.tape, lambda: year.votes, Path(place) / "kept")
-        found["year_kept_s"] = time.perf_counter() - began
+        status, _ = timed(found, "year", lambda: adapter.predictions(year.tape, lambda: year.votes, kept))
+        found["year_bars"], found["year_judged"] = len(status), int((status == int(PredictionStatus.GOOD)).sum())
+        timed(found, "year_kept", lambda: adapter.predictions(year.tape, lambda: year.votes, kept))
         ensemble = open_ensemble(artefact)
         inputs = studied.dataset.inputs[np.arange(35_040) % len(studied.dataset.inputs)]
-        began = time.perf_counter()
-        ensemble.probabilities(inputs)
-        found["ensemble_35040_rows_s"] = time.perf_counter() - began
-        began = time.perf_counter()
-        for row in read[:200]:
-            adapter.explain(row)
-        found["explain_ms"] = (time.perf_counter() - began) / 200 * 1e3
+        timed(found, "ensemble_35040_rows", lambda: ensemble.probabilities(inputs))
+        timed(found, "explain_200_rows", lambda: [adapter.explain(row) for row in read[:200]])
     found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found["load_average"] = os.getloadavg()[0]
     return found
+
+
+def proposals(year: Studied, rows: int) -> list[Row]:
+    """Return the first rows of the year on which something is proposed."""
+    asked = np.flatnonzero(year.votes.side != 0)[:rows]
+    lines = rows_of(year.tape, asked).tolist()
+    both = zip(year.tape.closed_at[asked].tolist(), year.tape.quality[asked].tolist(), lines, strict=True)
+    return [Row(at, quality, *line) for at, quality, line in both]
 
 
 if __name__ == "__main__":
