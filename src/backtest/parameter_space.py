@@ -40,7 +40,7 @@ _FIXED: Final = {
     ("market",): _ONCE,
     ("data",): _ONCE,
     ("costs", "schedule"): _ONCE,
-    ("model",): "no model takes part in a backtest yet: leave it out",
+    ("model",): "a model knows the trades of one set alone, so a sweep asks none: leave it out",
     ("mode",): _NO_EFFECT,
     ("language",): _NO_EFFECT,
     ("logging",): _NO_EFFECT,

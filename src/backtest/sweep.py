@@ -145,6 +145,7 @@ def prepare_sweep(
     for number, given in enumerate(values):
         members.append(_member(number, axes, loader.of(axes, given), names))
         progress("checking", number + 1, len(values))
+    _refuse_model(members)
     stretch = read_stretch(settings, request.data, request.start, request.end, request.days)
     progress("features", 0, len(stretch.candles))
     rates = fee_rates(settings, stretch.candles.closed_at)
@@ -255,6 +256,15 @@ def _refuse_idle(axes: Sequence[Axis], names: Sequence[str]) -> None:
                 f"{axis.name} belongs to a strategy that does not run",
                 remedy=f"add {axis.key[1]} to --strategies, or leave the parameter out",
             )
+
+
+def _refuse_model(members: Sequence[Member]) -> None:
+    """Refuse sets in which a model is to judge: it knows the trades of one set alone, and would hold in all others."""
+    if any(member.params.model.used for member in members):
+        raise ConfigError(
+            "a sweep cannot ask a model: it was trained for the trades of one set of parameters",
+            remedy="write model.used: false for a sweep; `backtest` runs one set with its model",
+        )
 
 
 def _member(number: int, axes: Sequence[Axis], settings: Settings, names: tuple[str, ...]) -> Member:

@@ -30,7 +30,7 @@ MANIFEST_FILE: Final = "manifest.json"
 LIGHTGBM_FILE: Final = "lightgbm.txt"
 XGBOOST_FILE: Final = "xgboost.ubj"
 FOREST_FILE: Final = "random_forest.onnx"
-NODES_FILE: Final = "random_forest.nodes.npy"
+NODES_FILE: Final = "random_forest.nodes"
 """What an artefact's files are to the program; on disk their names carry their hash."""
 
 CLASSES: Final = ("lost", "won")

@@ -1,6 +1,5 @@
 """From fitted models to the files that trading reads. Training code; `src/ml/members/` reads them."""
 
-import io
 from typing import Any, Final
 
 import numpy as np
@@ -53,6 +52,4 @@ def _nodes(forest: Any) -> bytes:
         nodes["won"] = tree.value[:, 0, 1] / tree.value[:, 0, :].sum(axis=1)
         kept.append(nodes)
         first += tree.node_count
-    file = io.BytesIO()
-    np.save(file, np.concatenate(kept), allow_pickle=False)
-    return file.getvalue()
+    return np.concatenate(kept).tobytes()

@@ -275,6 +275,11 @@ def test_an_impossible_set_is_refused_before_anything_runs(tmp_path: Path):
     assert "--grid sizing.risk_per_trade at 0.02" in str(caught.value)
 
 
+def test_a_sweep_with_a_model_is_refused_for_it_would_hold_in_every_set_but_one():
+    with pytest.raises(ConfigError, match="cannot ask a model"):
+        prepare_sweep(REQUEST, environ={"TRADER__MODEL__USED": "true"})
+
+
 def test_a_parameter_of_a_strategy_that_does_not_run_is_refused():
     with pytest.raises(ConfigError, match="does not run"):
         prepared(REQUEST._replace(strategies=("mochipoy_alert",)))

@@ -104,7 +104,7 @@ def test_both_ends_of_a_range_are_drawn():
         ("data.min_parts_4h=8,12", "computed once for all sets"),
         ("costs.schedule=today,dated", "computed once for all sets"),
         ("market.symbol=BTC/JPY", "computed once for all sets"),
-        ("model.min_probability=0.5", "no model takes part"),
+        ("model.min_probability=0.5", "a sweep asks none"),
         ("language=ja,en", "does not change the result"),
         ("backtest.compile=never,always", "does not change the result"),
     ],

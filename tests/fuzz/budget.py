@@ -11,8 +11,10 @@ SECONDS_VARIABLE: Final = "FUZZ_SECONDS"
 SEED_VARIABLE: Final = "FUZZ_SEED"
 DEFAULT_SECONDS: Final = 60.0
 SHARES: Final = {
-    "signed requests": 0.22,
-    "raw requests": 0.15,
+    "signed requests": 0.20,
+    "raw requests": 0.14,
+    "manifests of models": 0.02,
+    "nodes of a forest": 0.01,
     "control": 0.08,
     "polls": 0.06,
     "frames": 0.03,

@@ -1,6 +1,7 @@
 """Everything else that reads what others wrote: a value, or one of the program's own errors, whatever the input."""
 
 import asyncio
+import hashlib
 import json
 from contextlib import suppress
 from datetime import date
@@ -17,12 +18,16 @@ from src.core.domain.time import BAR_15M, DAY, HOUR, MINUTE
 from src.core.exceptions import TraderError
 from src.data.candle_file import read_candles
 from src.data.exchange_files import day_file, parse_reply, year_file
+from src.ml.artefact import NODES_FILE, manifest_bytes, read_manifest
+from src.ml.members.forest_member import read_nodes
+from src.ml.transform import INPUTS
 from src.twin.fault_plan import read_plan
 from src.twin.keeper import saved_exchange, state_of, take_over
 from src.twin.process import ROOT
 from src.twin.state_file import read_state
 from tests.fuzz.budget import Dice, fuzz
 from tests.fuzz.odd_values import broken, broken_bytes, odd_text, odd_value
+from tests.ml.made_model import busy_artefact
 from tests.twin.made_services import still_service
 
 COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
@@ -221,3 +226,31 @@ def restored(path: Path) -> None:
     if state is not None:
         saved_exchange(state)
         take_over(still_service(), state)
+
+
+def test_manifests_of_models_are_read_or_refused():
+    made = busy_artefact().manifest
+    document = json.loads(manifest_bytes(made))
+
+    def make(dice: Dice) -> bytes:
+        if dice.random() < 0.3:
+            return broken_bytes(dice, manifest_bytes(made))
+        found = dict(document)
+        for _ in range(dice.randint(1, 3)):
+            found[dice.choice(list(document))] = odd_value(dice)
+        unsigned = {name: value for name, value in found.items() if name != "hash"}
+        with suppress(ValueError):  # a hash that is right for what it says, so that the reading goes on
+            text = json.dumps(unsigned, sort_keys=True, separators=(",", ":"), allow_nan=False)
+            found["hash"] = hashlib.sha256(text.encode("ascii")).hexdigest()
+        return json.dumps(found).encode("ascii")
+
+    assert fuzz("manifests of models", make, lambda content: read_or_refuse(read_manifest, content))
+
+
+def test_the_nodes_of_a_forest_are_read_or_refused():
+    content = busy_artefact().files[NODES_FILE]
+    assert fuzz(
+        "nodes of a forest",
+        lambda dice: broken_bytes(dice, content),
+        lambda changed: read_or_refuse(read_nodes, changed, len(INPUTS)),
+    )

@@ -8,9 +8,9 @@ import hashlib
 import io
 import json
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -22,9 +22,11 @@ from src.core.orchestration.ml_loader import LoadedModel
 from src.features.row import Row
 from src.ml.artefact import version_of
 from src.ml.judging import Answers, Judge, JudgeParams, Known, unanswered
-from src.ml.transform import INPUTS, Costs
+from src.ml.transform import Costs
 from src.ml.votes import Votes
 from src.trading.decision import Params
+
+_DIGEST: Final = 32  # bytes of SHA-256
 
 
 class ModelAdapter:
@@ -108,7 +110,7 @@ class ModelAdapter:
         bars = len(tape.closed_at)
         if self._judge is None:
             return unanswered(bars, int(self.status))
-        path = None if cache is None else cache / f"{self._key(tape)}.npz"
+        path = None if cache is None else cache / f"{self._key(tape)}.answers"
         kept = None if path is None else _read(path, bars)
         if kept is not None:
             return kept
@@ -136,24 +138,24 @@ def with_predictions(tape: Tape, status: Ints, probability: Floats) -> Tape:
 
 
 def _read(path: Path, bars: int) -> Answers | None:
-    """Return the answers kept at `path`; None if there are none that can be used."""
-    like = unanswered(bars, 0)
+    """Return the answers kept at `path`; None if there are none, or they are not what was written there."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
-            found = Answers._make(kept[name] for name in Answers._fields)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        content = path.read_bytes()
+    except OSError:
         return None
-    if [column.dtype for column in found] != [column.dtype for column in like]:
+    digest, data = content[:_DIGEST], content[_DIGEST:]
+    if hashlib.sha256(data).digest() != digest:
         return None
-    whole = found.status.shape == found.probability.shape == (bars,)
-    return found if whole and found.inputs.shape == (*found.asked.shape, len(INPUTS)) else None
+    with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+        found = Answers._make(kept[name] for name in Answers._fields)
+    return found if len(found.status) == bars else None
 
 
 def _write(path: Path, made: Answers) -> None:
-    """Keep the answers: beside the place first, then by renaming."""
+    """Keep the answers behind their hash: beside the place first, then by renaming."""
     file = io.BytesIO()
     np.savez(file, **made._asdict())
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    beside.write_bytes(file.getvalue())
+    beside.write_bytes(hashlib.sha256(file.getvalue()).digest() + file.getvalue())
     beside.replace(path)

@@ -1,7 +1,6 @@
 """The random forest: an ONNX model run by onnxruntime on one thread, and its trees' nodes for attribution."""
 
 import importlib
-import io
 from functools import cache
 from typing import Any, Final
 
@@ -30,7 +29,7 @@ class ForestMember:
     model
         ONNX, with an output of the shape (n, 2) that is called "probabilities".
     nodes
-        The same trees as an array of `NODE` in NumPy's file format.
+        The same trees, `NODE` after `NODE`.
     inputs
         How many it must have been trained on.
 
@@ -100,12 +99,9 @@ def read_nodes(data: bytes, inputs: int) -> npt.NDArray[np.void]:
     ModelRefused
         If they are not an array of nodes, or a node leads outside its tree or back.
     """
-    try:
-        nodes: npt.NDArray[np.void] = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as e:
-        raise _refused(f"its nodes cannot be read: {e}") from e
-    if nodes.dtype != NODE or nodes.ndim != 1 or len(nodes) == 0:
+    if not data or len(data) % NODE.itemsize:
         raise _refused("its nodes are not nodes")
+    nodes: npt.NDArray[np.void] = np.frombuffer(data, NODE)
     here, inner = np.arange(len(nodes)), nodes["input"] >= 0
     for child in ("left", "right"):
         below = nodes[child][inner]

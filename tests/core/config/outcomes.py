@@ -131,7 +131,7 @@ def predictions_kept(loaded: Loaded) -> list[str]:
     write_artefact(loaded.folder / "model", busy_artefact())
     engine = BacktestEngine(config=loaded.settings, data="sample", allow_in_sample=True)
     asyncio.run(engine.run_backtest(datetime(2023, 6, 8), datetime(2023, 6, 10)))
-    return sorted(path.parent.name for path in loaded.folder.rglob("*.npz"))
+    return sorted(path.parent.name for path in loaded.folder.rglob("*.answers"))
 
 
 def bars_to_train_on(loaded: Loaded) -> int:
