@@ -100,6 +100,14 @@ class NoHistory:
         raise AssertionError("bars are handed over")
 
 
+async def no_page(health):
+    return nothing
+
+
+async def nothing() -> None:
+    pass
+
+
 class LiveDesk:
     """The orchestrator on one exchange in bar mode, in one process, phase by phase."""
 
@@ -135,6 +143,7 @@ class LiveDesk:
             watch_ms=5_000,
             lease_ms=20_000,
             drive=None,
+            open_page=no_page,
             close=self.port.close,
             identity={},
         )

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +10,7 @@ import aiohttp
 
 from src.core.clock import SystemClock
 from src.core.config import Settings
+from src.core.domain.health import Health
 from src.core.domain.journal import Json
 from src.core.domain.market import Money
 from src.core.domain.time import BAR_15M, SECOND, Millis
@@ -17,8 +18,9 @@ from src.core.exceptions import ConfigError
 from src.core.lock_step_clock import LockStepClock
 from src.core.orchestration.bar_costs import bar_costs
 from src.core.orchestration.cycle import TradingCycle
+from src.core.orchestration.measured_journal import MeasuredJournal
 from src.core.orchestration.ml_adapter import ModelAdapter
-from src.core.orchestration.operations import journal_url, lease_terms, notifier
+from src.core.orchestration.operations import journal_url, lease_terms, notifier, open_health_page
 from src.core.orchestration.paper_market import PaperAccount, paper_clock
 from src.core.orchestration.parts import Parts
 from src.core.orchestration.wiring import (
@@ -36,6 +38,7 @@ from src.data.api_keys import keys_from_environment
 from src.data.bitbank_margin import BitbankMargin
 from src.data.live_bars import LiveBars
 from src.features.feature_stream import FeatureStream
+from src.monitoring.metrics import Metrics
 from src.trading.columns_read import columns_of
 from src.trading.journal import open_journal
 
@@ -69,7 +72,9 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
     clock, exchange, bars = _market(settings, machine, real, env)
     if driven is not None and isinstance(exchange, BitbankMargin):
         driven.watch(exchange)
-    journal = await open_journal(journal_url(settings, env), machine, terms=lease_terms(settings))
+    page = _Page(settings, env, machine)
+    plain = await open_journal(journal_url(settings, env), machine, terms=lease_terms(settings))
+    journal = MeasuredJournal(plain, page.metrics)
     people = notifier(settings, env)
     await people.start()
     model = model_adapter(settings, params) if params.model.used else None
@@ -85,6 +90,7 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
         watch_ms=settings.execution.watch_seconds * SECOND,
         lease_ms=settings.journal.lease_s * SECOND,
         drive=None if driven is None else driven.run,
+        open_page=page.open,
         close=client.close,
         identity=identity(settings, model),
     )
@@ -99,6 +105,26 @@ def identity(settings: Settings, model: ModelAdapter | None = None) -> dict[str,
         "model": "" if model is None else model.model_hash,
         "model_state": "not used" if model is None else model.text,
     }
+
+
+class _Page:
+    """The health page and its figures, which need a trader that is not there yet when they are made."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str], clock: Clock) -> None:
+        self._settings = settings
+        self._environment = environment
+        self._clock = clock
+        self._health: Callable[[], Health] = lambda: Health(settings.mode)
+        self.metrics = Metrics(instrument(settings), self._ask, clock.now)
+
+    async def open(self, health: Callable[[], Health]) -> Callable[[], Awaitable[None]]:
+        """Begin to answer, and return what ends it."""
+        self._health = health
+        server = await open_health_page(self._settings, self._environment, self._clock, health, self.metrics)
+        return server.close
+
+    def _ask(self) -> Health:
+        return self._health()
 
 
 async def _driven_clock(environment: Mapping[str, str]) -> LockStepClock | None:

@@ -17,14 +17,16 @@ from typing import Any, Final, NamedTuple, TypeVar
 from src.core.config import Settings, load_config
 from src.core.domain.account import PredictionStatus
 from src.core.domain.events import ExchangeEvent, OrderSeen, StreamDown, StreamUp, TradeSeen
+from src.core.domain.health import Health, Phase
 from src.core.domain.journal import Command, Entry, Json, Kind, Verb
-from src.core.domain.market import Bar
+from src.core.domain.market import Bar, Lots, Money
 from src.core.domain.notices import Notice, Tier, Topic
 from src.core.domain.orders import ExitReason, Reason
 from src.core.domain.record import as_json
 from src.core.domain.time import SECOND, Millis
 from src.core.exceptions import (
     BadCandles,
+    ConfigError,
     HaltTrading,
     JournalFailed,
     LeaseLost,
@@ -43,6 +45,7 @@ from src.trading.executor import Executor, Outcome
 
 T = TypeVar("T")
 
+LAST_ACTS_S: Final = 7
 SOON: Final = SECOND
 LONGEST_WAIT: Final = 60 * SECOND  # between two attempts to start
 
@@ -85,6 +88,9 @@ class Orchestrator:
         self._parts = parts
         self._keeper: asyncio.Task[None] | None = None
         self._driver: asyncio.Future[None] | None = None
+        self._end_page: Callable[[], Awaitable[None]] | None = None
+        self._phase = Phase.STARTING
+        self._beat: Millis | None = None
         self._queue: asyncio.Queue[Job] = asyncio.Queue()
         self._stop = asyncio.Event()
         self._ready: _Ready | None = None
@@ -99,6 +105,27 @@ class Orchestrator:
             Before `run` or `run_trading_cycle` has started it.
         """
         return self._started().executor
+
+    def health(self) -> Health:
+        """Return how the trader is now."""
+        found = Health(self._settings.mode, self._phase, self._beat, lease=self._keeper is not None)
+        ready = self._ready
+        if ready is None:
+            return found
+        book, bar = ready.executor.book, ready.last_bar
+        why = ready.halt_reason or ("by a person" if book.halted else "")
+        why = why or ("drawdown" if book.state.risk.halted else "")
+        return found._replace(
+            phase=Phase.HALTED if why and self._phase is Phase.TRADING else self._phase,
+            last_cycle=ready.last_cycle,
+            last_bar=None if bar is None else bar.closed_at,
+            streams=ready.streams[True],
+            halted=why,
+            unresolved=int(book.pending is not None) + len(book.ghosts),
+            naked_since=book.naked_since or None,
+            equity=ready.equity,
+            position=Lots(book.holding.lots * book.holding.side),
+        )
 
     def stop(self) -> None:
         """Ask `run` to end: resting entries are withdrawn, protection stays where it is."""
@@ -165,10 +192,13 @@ class Orchestrator:
         if self._parts is None:
             self._parts = await live_parts(self._settings)
         parts = self._parts
+        if self._end_page is None:
+            self._end_page = await parts.open_page(self.health)
         if parts.drive is not None and self._driver is None:
             self._driver = asyncio.ensure_future(parts.drive())
         await self._take_lease(parts)
         self._keeper = asyncio.create_task(self._keep_lease(parts), name="lease")
+        await self._check_mode(parts)
         await self._patiently(parts, lambda: self._open_market(parts))
         executor = await self._patiently(parts, lambda: self._open_account(parts))
         self._ready = _Ready(parts, executor)
@@ -176,6 +206,7 @@ class Orchestrator:
         await parts.journal.append(Entry(Kind.STARTED, parts.clock.now(), body))
         parts.notifier.tell(Notice(Tier.INFO, Topic.STARTED, parts.clock.now(), {"mode": self._settings.mode}))
         await self._settle(self._ready)
+        self._phase, self._beat = Phase.TRADING, parts.clock.now()
 
     async def close(self) -> None:
         """Let everything go: lease, connections, journal. What rests on the exchange stays there."""
@@ -186,6 +217,9 @@ class Orchestrator:
         parts, self._parts, self._ready = self._parts, None, None
         if parts is None:
             return
+        if self._end_page is not None:
+            await self._end_page()
+            self._end_page = None
         await parts.exchange.close()
         await parts.close()
         if self._driver is not None:
@@ -200,7 +234,18 @@ class Orchestrator:
     async def _take_lease(self, parts: Parts) -> None:
         """Wait until this process is the one that trades the account."""
         while not await parts.journal.acquire():
+            self._phase, self._beat = Phase.WAITING, parts.clock.now()
             await parts.clock.sleep_until(Millis(parts.clock.now() + parts.watch_ms))
+
+    async def _check_mode(self, parts: Parts) -> None:
+        """Refuse the journal of another mode: paper positions are not live ones."""
+        started = await parts.journal.last(Kind.STARTED)
+        mode = None if started is None else started.entry.body.get("mode")
+        if mode not in {None, self._settings.mode}:
+            raise ConfigError(
+                f"the journal is of mode {mode}, not {self._settings.mode}",
+                remedy="give each mode a database of its own (DATABASE_URL), or a journal.folder",
+            )
 
     async def _open_market(self, parts: Parts) -> None:
         parts.cycle.open(await parts.bars.history())
@@ -234,7 +279,10 @@ class Orchestrator:
     async def _leave_in_order(self, ready: "_Ready") -> None:
         """Leave things so that nobody has to watch them."""
         parts = ready.parts
-        await ready.executor.withdraw()
+        self._phase = Phase.STOPPING
+        with suppress(TimeoutError):  # whoever stops us gives ten seconds; a stop on the exchange needs none of them
+            async with asyncio.timeout(LAST_ACTS_S):
+                await ready.executor.withdraw()
         await parts.journal.append(Entry(Kind.STOPPED, parts.clock.now(), {}))
         parts.notifier.tell(Notice(Tier.INFO, Topic.STOPPED, parts.clock.now()))
 
@@ -295,6 +343,7 @@ class Orchestrator:
     async def handle(self, work: Work) -> None:
         """Deal with one thing that came in; a doubt that needs a person forbids new positions and is told."""
         ready = self._started()
+        self._beat = ready.parts.clock.now()
         try:
             await self._dispatch(ready, work)
         except (LeaseLost, JournalFailed):
@@ -333,6 +382,7 @@ class Orchestrator:
 
     async def _on_bar(self, ready: "_Ready", bar: Bar) -> Judged | None:
         executor, cycle = ready.executor, ready.parts.cycle
+        received = ready.parts.clock.now()
         try:
             row = cycle.row(bar)
         except BadCandles as e:
@@ -343,8 +393,11 @@ class Orchestrator:
         judged = cycle.judge(row, executor.account(bar.close, bar.closed_at), executor.book.state)
         now = ready.parts.clock.now()
         body = decision_body(judged) | {"config": self._settings.hash()}
-        await executor.record(Entry(Kind.BAR, now, as_json(bar)), Entry(Kind.DECISION, now, body), state=judged.after)
-        ready.last_bar = bar
+        await executor.record(
+            Entry(Kind.BAR, received, as_json(bar)), Entry(Kind.DECISION, now, body), state=judged.after
+        )
+        ready.last_bar, ready.last_cycle = bar, ready.parts.clock.now()
+        ready.equity = judged.account.equity if judged.account.known else None
         await self._tell_model(ready, judged)
         await self._act(ready, judged, bar)
         return judged
@@ -428,4 +481,6 @@ class _Ready:
         self.last_bar: Bar | None = None
         self.streams = {True: False, False: False}  # private and public: connected
         self.halt_reason = ""
+        self.last_cycle: Millis | None = None
+        self.equity: Money | None = None
         self.model_state = PredictionStatus.GOOD  # what was last told of the model

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from src.core.domain.health import Health
 from src.core.domain.journal import Json
 from src.core.orchestration.cycle import TradingCycle
 from src.core.protocols import BarSource, Clock, ExchangePort, Journal, Notifier
@@ -24,5 +25,6 @@ class Parts(NamedTuple):
     watch_ms: int  # between two looks at lease, commands and account
     lease_ms: int  # how long the lease lasts; it is renewed four times in that
     drive: Callable[[], Awaitable[None]] | None  # moves a simulated exchange's time beside everything else
+    open_page: Callable[[Callable[[], Health]], Awaitable[Callable[[], Awaitable[None]]]]  # the health page; its end
     close: Callable[[], Awaitable[None]]  # ends connections that none of the ports owns
     identity: dict[str, Json]  # of this process, for the journal: versions, model, mode
