@@ -71,9 +71,11 @@ lock: ## Compile requirements/*.in to pinned *.txt (UPGRADE=1 takes newer versio
 	$(COMPILE) $(RESEARCH) -c requirements/dev.txt -o requirements/research.txt
 	$(COMPILE) $(LIVE) -c requirements/dev.txt -o requirements/live.txt
 
-bench: ## Time the engine and its peers in turn, about half an hour (BENCH_ARGS="--rounds 1" for less)
+bench: ## Time the engine and its peers in turn, the exchange and the twin, about 40 minutes (BENCH_ARGS="--rounds 1" for less)
 	@bash scripts/setup_venv.sh research
 	$(PY) -m benchmarks.run $(BENCH_ARGS)
+	$(PY) -m benchmarks.exchange
+	$(PY) -m benchmarks.twin
 
 # The peers' packages stand apart from the project's: each peer has an environment and pins of its own.
 bench-lock:
