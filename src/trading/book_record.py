@@ -1,5 +1,6 @@
 """Reads what the journal holds back into values, strictly: a field that is missing, unknown or wrong is an error."""
 
+import json
 from typing import Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -20,7 +21,7 @@ def read_book(stored: Stored) -> Book:
         If it is no book of this version.
     """
     try:
-        return _BOOK.validate_python(dict(stored.entry.body))
+        return _BOOK.validate_json(json.dumps(dict(stored.entry.body)), strict=True)
     except ValidationError as e:
         first = e.errors()[0]
         raise StoreDamaged(
