@@ -56,6 +56,7 @@ class BitbankClient:
     ) -> None:
         self._clock = clock
         self._pace = Pace(pace_s)
+        self._fetching = 0
         self._deadline_s = deadline_s
         self._attempts = attempts
         self._backoff_s = backoff_s
@@ -84,6 +85,11 @@ class BitbankClient:
         """Close the connections."""
         await self._api.close()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a file is being fetched, the pauses before and between requests included."""
+        return self._fetching > 0
+
     async def fetch(self, file: ExchangeFile) -> FileReply:
         """Read one candle file, now; see `FileSource`.
 
@@ -99,7 +105,11 @@ class BitbankClient:
             wait=wait_exponential(multiplier=self._backoff_s, max=30),
             reraise=True,
         )
-        return await retrying(self._fetch_once, file)
+        self._fetching += 1
+        try:
+            return await retrying(self._fetch_once, file)
+        finally:
+            self._fetching -= 1
 
     async def _fetch_once(self, file: ExchangeFile) -> FileReply:
         await self._pace.turn()

@@ -37,6 +37,7 @@ from src.trading.outgoing import OutgoingOrder, Purpose
 READS_A_SECOND: Final = 10
 WRITES_A_SECOND: Final = 6
 PUBLIC_READS_A_SECOND: Final = 5  # not published; the content network refreshes once a second
+ONE_ORDER: Final = "privateGetUserSpotOrder"
 PAGE: Final = 1_000  # rows of a list; the most that trade_history gives
 FIRST_WAIT_S: Final = 0.25  # before the first repeat of a read; doubled each time
 LONGEST_WAIT_S: Final = 2.0
@@ -162,8 +163,8 @@ class BitbankMargin:
         what = repr(order)
         data = await self._write("privatePostUserSpotOrder", self._body(order), _URGENCY[order.purpose], what)
         report = self._accepted(data, what)
-        asked = (order.side, order.position, order.type, order.lots)
-        if (report.side, report.position, report.type, report.start) != asked:
+        asked = (order.side, order.position, order.type, order.lots, order.price, order.trigger)
+        if (report.side, report.position, report.type, report.start, report.price, report.trigger) != asked:
             raise OutcomeUnknown(f"the exchange accepted something else than {what}", remedy=READ_BACK)
         return report
 
@@ -237,7 +238,7 @@ class BitbankMargin:
                 raise BrokenReply(f"asked for order {order_id}, the exchange answered with another")
             return report
 
-        return await self._read("privateGetUserSpotOrder", which, parse)
+        return await self._read(ONE_ORDER, which, parse)
 
     async def active_orders(self) -> tuple[OrderReport, ...]:
         """Return every waiting and resting order of the pair, spot and foreign ones included, oldest first."""
@@ -390,7 +391,7 @@ class BitbankMargin:
         HaltTrading
             Key, permissions or clock were refused.
         OrderRefused
-            There is no such order.
+            There is no such order: by the read of one order alone.
         """
         gate = gate or self._reads
         ends = self._clock.now() + int(self._terms.read_deadline_s * SECOND)
@@ -415,9 +416,9 @@ class BitbankMargin:
         except CodeGiven as e:
             self._heed_rate(gate, e.code)
             text = f"{method} was answered with {meaning(e.code)}"
-            if needs_a_person(e.code):
+            if e.certain and needs_a_person(e.code):
                 raise HaltTrading(text, remedy=ASK_A_PERSON) from e
-            if reaction(e.code) is Reaction.REREAD:
+            if e.certain and method == ONE_ORDER and reaction(e.code) is Reaction.REREAD:
                 raise OrderRefused(text, code=e.code, remedy=_remedy(e.code)) from e
             raise (_Again if may_pass(e.code) else Retryable)(text, remedy=READ_LATER) from e
         except NoAnswer as e:

@@ -134,3 +134,18 @@ def test_requests_keep_their_distance(server: CandleServer):
             return time.monotonic() - before
 
     assert asyncio.run(run()) >= 3 * 0.15
+
+
+def test_it_is_busy_while_a_file_is_fetched_and_not_afterwards(server: CandleServer):
+    server.files[PATH] = GOOD
+
+    async def run() -> list[bool]:
+        async with BitbankClient(ManualClock(LATER), base_url=server.url, pace_s=0.0) as client:
+            seen = [client.busy]
+            fetching = asyncio.create_task(client.fetch(FILE))
+            await asyncio.sleep(0)
+            seen.append(client.busy)
+            await fetching
+            return [*seen, client.busy]
+
+    assert asyncio.run(run()) == [False, True, False]
