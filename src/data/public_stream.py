@@ -5,7 +5,7 @@ from typing import Final
 
 import aiohttp
 
-from src.core.domain.events import StreamDown, StreamUp
+from src.core.domain.events import ModeSeen, StreamDown, StreamUp
 from src.core.domain.market import Instrument
 from src.core.protocols import Clock
 from src.data.backoff import Backoff
@@ -54,6 +54,7 @@ class PublicStream:
         kinds = ("transactions", "circuit_break_info", *(("ticker",) if heartbeat else ()))
         self._rooms = tuple(f"{kind}_{instrument.pair}" for kind in kinds)
         self._up = False
+        self._mode: ModeSeen | None = None  # the last that was said on this connection
         self.connecting = False
         self.joins = 0  # sent, ever
         self.received = 0  # room messages, ever
@@ -125,7 +126,7 @@ class PublicStream:
     def _say_up(self) -> None:
         """Tell once for each connection that the rooms were joined."""
         if not self._up:
-            self._up = True
+            self._up, self._mode = True, None
             self.connecting = False
             self.connections += 1
             self._events.offer(StreamUp(False, self._clock.now()))
@@ -136,7 +137,10 @@ class PublicStream:
         elif frame.kind is FrameKind.MESSAGE:
             self.received += 1
             for event in public_events(frame.content, self._instrument):
-                self._events.offer(event)
+                if event != self._mode:  # the exchange repeats the mode every few seconds
+                    self._events.offer(event)
+                if isinstance(event, ModeSeen):
+                    self._mode = event
 
 
 async def _text(socket: aiohttp.ClientWebSocketResponse) -> object:
