@@ -4,6 +4,7 @@ The same fold, account, risk rules and costs as a backtest; only the predictions
 evidence and the comparison of models.
 """
 
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +66,12 @@ class Economist:
             self._player = compiled_player(whole, self._core, studied.market, cache)
         else:
             self._player = interpreted_player(whole)
+
+    def at_threshold(self, probability: float) -> "Economist":
+        """Return one that plays the same with another least probability of a gain."""
+        other = copy(self)
+        other._core = self._core._replace(model=self._core.model._replace(min_probability=probability))
+        return other
 
     def play(self, start: int, stop: int, asked: Asked | None = None, probability: Floats | None = None) -> Played:
         """Return what bars `start` to `stop` make of a fresh account.
