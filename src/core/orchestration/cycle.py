@@ -27,6 +27,7 @@ class Judged(NamedTuple):
     decision: Decision
     explained: tuple[Contribution, ...] = ()  # each input's part in the prediction
     model: str = ""  # which model was asked, or why none was
+    shadow: Prediction | None = None  # what a model on trial says; no decision depends on it
 
 
 class TradingCycle:
@@ -38,12 +39,17 @@ class TradingCycle:
         Opened on the stored bars before the first one given here.
     predictor
         The model; None where there is none.
+    shadow
+        A model that is asked beside every decision and whose answer is only written down.
     """
 
-    def __init__(self, features: FeatureStream, predictor: Predictor | None, params: Params) -> None:
+    def __init__(
+        self, features: FeatureStream, predictor: Predictor | None, params: Params, shadow: Predictor | None = None
+    ) -> None:
         self._features = features
         self._predictor = predictor
         self._params = params
+        self._shadow = shadow
 
     def open(self, history: Candles) -> None:
         """Begin from stored bars.
@@ -69,11 +75,12 @@ class TradingCycle:
         """Return what the core makes of a row."""
         prediction = NO_PREDICTION if self._predictor is None else self._predictor.predict(row)
         after, decision = decide(state, row, prediction, account, self._params)
+        beside = None if self._shadow is None else self._shadow.predict(row)
         if self._predictor is None:
-            return Judged(row, prediction, account, state, after, decision)
+            return Judged(row, prediction, account, state, after, decision, shadow=beside)
         good = prediction.status == PredictionStatus.GOOD
         explained = self._predictor.explain(row) if good else ()
-        return Judged(row, prediction, account, state, after, decision, explained, self._predictor.text)
+        return Judged(row, prediction, account, state, after, decision, explained, self._predictor.text, beside)
 
 
 def decision_body(judged: Judged) -> dict[str, Json]:
@@ -88,6 +95,8 @@ def decision_body(judged: Judged) -> dict[str, Json]:
     }
     if judged.explained:
         body["explained"] = {each.name: each.part for each in judged.explained}
+    if judged.shadow is not None:
+        body["shadow"] = as_json(judged.shadow)
     return body | {"hash": body_hash(body)}
 
 

@@ -10,24 +10,21 @@ from src.backtest.playback import Progress, silent
 from src.backtest.preparation import read_stretch
 from src.core.clock import SystemClock
 from src.core.config import Settings
-from src.core.config.units import BPS_FRACTION, in_parts
 from src.core.domain.time import DAY, Millis, format_jst, to_datetime
 from src.core.exceptions import NoCandles
-from src.core.orchestration.ml_adapter import ModelAdapter
 from src.core.orchestration.ml_loader import open_ensemble
 from src.core.orchestration.model_economy import Economist
+from src.core.orchestration.model_stage import models_folder
 from src.core.orchestration.model_training import Champion, Training, Wanted, train_model
 from src.core.orchestration.proposals import asked_of
 from src.core.orchestration.training_data import study
-from src.core.orchestration.wiring import model_adapter
 from src.ml.artefact import Artefact
 from src.ml.drift import calibration_drift
 from src.ml.gate_words import headline
-from src.ml.model_manager import SHADOW, Entry, ModelManager, read_stages
+from src.ml.model_manager import Entry, ModelManager
 from src.ml.registry import CHALLENGER, CHAMPION, Registry
 from src.ml.scores import log_losses, scores
-from src.ml.stage import WHOLE, Served, next_step
-from src.trading.decision import Params
+from src.ml.stage import Served, next_step
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,11 +40,6 @@ class Done(NamedTuple):
     said: str  # one sentence for a person
 
 
-def models_folder(settings: Settings) -> Path:
-    """Return the folder of all models: the parent of the served one."""
-    return Path(settings.model.path).parent
-
-
 def training_folder(settings: Settings, version: str) -> Path:
     """Return the folder of a finished training."""
     return Path(settings.training.output) / version
@@ -61,18 +53,6 @@ def registry_of(settings: Settings) -> Registry:
 def manager_of(settings: Settings) -> ModelManager:
     """Return the manager of the models that the settings name."""
     return ModelManager(models_folder(settings), SystemClock())
-
-
-def size_bps(settings: Settings) -> int:
-    """Return the share of the usual size that the served model's stage allows, basis points.
-
-    The whole without a model: then the model gate decides, and strategies that trade alone are no trial of a model.
-    """
-    serving = read_stages(models_folder(settings)).serving()
-    if serving is None:
-        return WHOLE
-    canary = in_parts(settings.training.canary_size, BPS_FRACTION)
-    return serving.stage.size_bps(canary)
 
 
 def champion_of(settings: Settings) -> Champion | None:
@@ -187,24 +167,6 @@ def follow_stages(settings: Settings, manager: ModelManager) -> None:
     """Let the registry's aliases follow what was decided here."""
     if manager.stages().entries:
         point_aliases(registry_of(settings), manager)
-
-
-def live_params(settings: Settings, params: Params) -> Params:
-    """Return the core's parameters for an account whose size follows the stage of the served model.
-
-    A shadow is not among them: it lies in a folder of its own and is asked beside the decision, never by it.
-    """
-    if not settings.model.used:
-        return params
-    return params._replace(size=params.size._replace(share_bps=size_bps(settings)))
-
-
-def shadow_adapter(settings: Settings, core: Params) -> ModelAdapter | None:
-    """Return the shadow, to be asked beside every decision and journaled; None if there is none."""
-    if read_stages(models_folder(settings)).shadow() is None:
-        return None
-    shadowed = settings.model.model_copy(update={"path": str(models_folder(settings) / SHADOW)})
-    return model_adapter(settings.model_copy(update={"model": shadowed}), core)
 
 
 def compared(settings: Settings, versions: tuple[str, str], data: str | None, progress: Progress = silent) -> list[str]:

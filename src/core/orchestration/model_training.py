@@ -27,7 +27,7 @@ from src.core.config import Settings
 from src.core.config.feature_manager import feature_hash
 from src.core.domain.journal import Json
 from src.core.domain.time import Millis, to_datetime
-from src.core.exceptions import ConfigError
+from src.core.exceptions import ConfigError, DataError
 from src.core.orchestration.fold_workers import Workers, fold_workers
 from src.core.orchestration.model_economy import Economist, Played
 from src.core.orchestration.proposals import asked_of
@@ -38,6 +38,7 @@ from src.ml.card import Card, FoldFacts, card_html, card_markdown
 from src.ml.dataset import Dataset
 from src.ml.gate import Economy, Judged, Judgement, Limits, Tried, judge
 from src.ml.gate_words import lines
+from src.ml.leaks import find_leaks
 from src.ml.model_folder import TRAINING, versions, write_artefact
 from src.ml.models import Recipe, Trained
 from src.ml.packing import About, pack, recipe_document
@@ -116,6 +117,7 @@ def train_model(
     stretch, studied, asked = _read(settings, wanted, progress)
     dataset = studied.dataset
     split = training_split(dataset, asked, settings.training.tests)
+    refuse_leaks(dataset, asked, split)
     economist = Economist(settings, studied)
     lesson, searched = Lesson(Recipe(seed=wanted.seed)), None
     with fold_workers(wanted.processes, wanted.cluster) as workers:
@@ -170,6 +172,23 @@ def training_split(dataset: Dataset, asked: Asked, tests: int) -> WalkForward:
     begin = Millis(round(last - (last - first) * TESTED))
     embargo = Spans(dataset.decided_at, dataset.ended_at).longest()
     return WalkForward(equal_boundaries(begin, Millis(last), tests), None, embargo)
+
+
+def refuse_leaks(dataset: Dataset, asked: Asked, split: WalkForward) -> None:
+    """Refuse lines by which a model would be told what it has to guess.
+
+    Raises
+    ------
+    DataError
+        It names what leaks, and where.
+    """
+    found = find_leaks(dataset, asked, split)
+    if found:
+        what = "; ".join(f"test {each.test}: {each.leak.value} ({each.lines} lines)" for each in found[:3])
+        raise DataError(
+            f"the training would be told what it has to guess: {what}",
+            remedy="check the candles with `python main.py data check`; if they are sound, the program is not",
+        )
 
 
 def judged_of(found: Walk, dataset: Dataset, asked: Asked, settings: Settings, champion: Champion | None) -> Judged:

@@ -33,7 +33,8 @@ from src.core.domain.time import BAR_15M, DAY, Millis, parse_time
 from src.core.exceptions import NoCandles, Retryable, StoreDamaged
 from src.core.logger import configure_logging, get_logger
 from src.core.orchestration.labelling import vote_all
-from src.core.orchestration.model_service import live_params, models_folder, registry_of, training_folder
+from src.core.orchestration.model_service import registry_of, training_folder
+from src.core.orchestration.model_stage import live_params, models_folder
 from src.core.orchestration.model_training import Wanted, training_split, training_stretch
 from src.core.orchestration.operations import journal_url, lease_terms, notifier, open_health_page
 from src.core.orchestration.wiring import (
