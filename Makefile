@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo drill drill-all test check fuzz gate-worlds mutants audit lock bench bench-lock clean
+.PHONY: help demo drill drill-all test check fuzz demo-model gate-worlds mutants audit lock bench bench-lock clean
 
 ifdef PYTHON
 export PYTHON
@@ -40,6 +40,10 @@ check: ## Run the whole gate: format, lint, types, floors, dependencies, tests, 
 fuzz: ## Send odd input to the twin and every parser: an hour's worth, by two (FUZZ_SECONDS=600 for less)
 	@bash scripts/setup_venv.sh dev
 	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),3600) $(PY) -m pytest -n 2 -o faulthandler_timeout=0 tests/fuzz $(PYTEST_ARGS)
+
+demo-model: ## Train a model on the sample market, judge it, and backtest it on a half-year it never saw
+	@bash scripts/setup_venv.sh research
+	@bash scripts/ml/demo_model.sh
 
 gate-worlds: ## Show how often the model's gate lets noise through, and how often a planted edge: about half an hour
 	@bash scripts/setup_venv.sh research

@@ -321,6 +321,32 @@ def train(
     typer.echo(str(done.folder))
 
 
+@app.command()
+def drift(
+    version: Annotated[
+        str | None, typer.Option(help="A model's name. [default: the served one, or the shadow]")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="A stored series, a candle file, or `sample`.")] = None,
+    config: ConfigOption = BACKTEST_CONFIG,
+    out: Annotated[Path | None, typer.Option(help="File of the page. [default: logs/training/drift.html]")] = None,
+) -> None:
+    """Say whether inputs, predictions or realised calibration have moved away from what the model was taught in."""
+    from src.core.config import load_config
+    from src.core.orchestration.model_drift import watched
+    from src.data.atomic_file import write_atomically
+    from src.ml.drift_words import watch_lines, watch_page
+
+    settings = load_config(config)
+    with _stages() as progress:
+        found = watched(settings, version, data, progress)
+    for line in watch_lines(found, settings.language):
+        typer.echo(line)
+    page = out or Path(settings.training.output) / "drift.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(page, watch_page(found, settings.language).encode())
+    typer.echo(str(page))
+
+
 @models.command("list")
 def list_models(config: ConfigOption = BACKTEST_CONFIG) -> None:
     """List every registered model, its stage and why it is there."""

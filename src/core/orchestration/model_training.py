@@ -5,6 +5,7 @@ that had ended before it. The artefact itself is taught by all of them, in the w
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -52,6 +53,9 @@ from src.ml.walk_forward import Asked, Told, Walk, folds_of, walk, work_on
 Floats = npt.NDArray[np.float64]
 
 JUDGEMENT_FILE: Final = "judgement.json"
+UNSEEN_FILE: Final = "unseen.npz"
+"""What the walk-forward said of rows its models had not seen."""
+
 TESTED: Final = 0.5
 """Share of the time, at its end, that is tested; what is before it only teaches."""
 
@@ -138,7 +142,7 @@ def train_model(
     facts = (found, judged, judgement, played, alone)
     card = _card(settings, stretch, lesson, artefact, trained, dataset, *facts)
     training = Training(stretch, studied, lesson, *facts, artefact, card, searched)
-    _write(folder, training)
+    _write(folder, training, asked)
     return training
 
 
@@ -402,13 +406,17 @@ def importance_of(trained: Trained) -> tuple[tuple[str, float], ...]:
     return tuple((INPUTS[k], float(total[k])) for k in order)
 
 
-def _write(folder: Path, training: Training) -> None:
-    """Write artefact, card in both languages and judgement."""
+def _write(folder: Path, training: Training, asked: Asked) -> None:
+    """Write artefact, card in both languages, judgement, and what was said of rows that had not been seen."""
     write_artefact(folder / "model", training.artefact)
     for language in ("ja", "en"):
         write_atomically(folder / f"card.{language}.html", card_html(training.card, language).encode())
         write_atomically(folder / f"card.{language}.md", card_markdown(training.card, language).encode())
     write_atomically(folder / JUDGEMENT_FILE, judgement_json(training).encode())
+    known = ~np.isnan(training.walk.probability)
+    file = io.BytesIO()
+    np.savez(file, decided_at=asked.decided_at[known], probability=training.walk.probability[known])
+    write_atomically(folder / UNSEEN_FILE, file.getvalue())
 
 
 def judgement_json(training: Training) -> str:

@@ -1,0 +1,77 @@
+"""The watch over a model on stored candles: its inputs, what it says, whether that comes true. Advisory."""
+
+import io
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from src.backtest.playback import Progress, silent
+from src.core.config import Settings
+from src.core.domain.time import DAY
+from src.core.exceptions import ConfigError
+from src.core.orchestration.ml_loader import open_ensemble
+from src.core.orchestration.model_service import manager_of, training_folder
+from src.core.orchestration.model_training import UNSEEN_FILE, Wanted, training_stretch
+from src.core.orchestration.proposals import asked_of
+from src.core.orchestration.training_data import study
+from src.ml.drift import WindowDrift, calibration_drift, window_drift
+from src.ml.drift_words import Watched
+from src.ml.transform import INPUTS
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+DAYS: Final = 21
+"""Of one stretch: a training's tests hold some twenty-five of them."""
+
+
+def watched(
+    settings: Settings, version: str | None = None, data: str | None = None, progress: Progress = silent
+) -> Watched:
+    """Return what has moved under a model, by default the one that is served or, without one, the shadow.
+
+    Raises
+    ------
+    ConfigError
+        If there is no model.
+    """
+    manager = manager_of(settings)
+    stages = manager.stages()
+    chosen = stages.serving() or stages.shadow() if version is None else stages.entries.get(version)
+    if chosen is None:
+        raise ConfigError(
+            "there is no model to watch" if version is None else f"there is no model {version!r}",
+            remedy="name one of `python main.py models list`, or train one",
+        )
+    artefact = manager.artefact(chosen.version)
+    stretch = training_stretch(settings, Wanted(data))
+    studied = study(settings, stretch.candles, stretch.first, progress)
+    asked, dataset = asked_of(studied), studied.dataset
+    ensemble, until = open_ensemble(artefact), artefact.manifest.trained_until
+    fresh = asked.decided_at > until
+    said = ensemble.probabilities(asked.inputs[fresh])
+    lines = np.flatnonzero(dataset.decided_at > until)
+    answers = ensemble.probabilities(dataset.inputs[lines])
+    return Watched(
+        chosen.version,
+        DAYS,
+        window_drift(asked.inputs.astype(np.float64), asked.decided_at, INPUTS, DAYS * DAY),
+        _predictions(settings, chosen.version, asked.decided_at[fresh], said),
+        calibration_drift(dataset.won[lines], answers, dataset.decided_at[lines], dataset.ended_at[lines]),
+    )
+
+
+def _predictions(settings: Settings, version: str, at: Ints, said: Floats) -> WindowDrift:
+    """Return whether what the model says now is unlike what its walk-forward said of rows it had not seen.
+
+    What it says of its own training lines is no measure: there it is surer than it can be anywhere else.
+    """
+    path = training_folder(settings, version) / UNSEEN_FILE
+    if not path.exists():
+        return WindowDrift(0, len(said), None, False, ())
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
+        then, before = kept["decided_at"], kept["probability"]
+    earlier = then < (at[0] if len(at) else np.iinfo(np.int64).max)
+    values = np.concatenate((before[earlier], said))[:, None]
+    return window_drift(values, np.concatenate((then[earlier], at)), ("probability",), DAYS * DAY)
