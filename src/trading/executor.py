@@ -86,6 +86,7 @@ POSITION_UPDATE: Final = "margin_position_update"
 FIRES_AT_ONCE: Final = 60018
 EXCEEDS_POSITION: Final = 50062
 NOT_FOUND: Final = 50009
+TOO_SMALL: Final = frozenset({60004, 70010})  # the minimum was raised: read it, then merge, close or wait
 SUSPENDED: Final = frozenset({70004, 70013, 70018})  # cancels and protective orders are tried until they work
 OVERLAP: Final = 10 * MINUTE  # of two reads of our trades
 ROUNDS: Final = 60  # actions in one settling; more is a loop
@@ -597,7 +598,8 @@ class Executor:
         if code in SUSPENDED or code == EXCEEDS_POSITION:
             self._alarm(Tier.WARNING, Topic.REFUSED, key=f"stop {code}", what=f"a stop was refused with {code}")
             return await self._wait(RETRY)
-        if self.book.leaving.reason != ExitReason.NONE:
+        self._pair = None  # whatever refused it may have changed the rules
+        if code in TOO_SMALL or self.book.leaving.reason != ExitReason.NONE:
             return await self._wait(RETRY)
         moved = ExitReason.TRAIL if self.book.state.plan.moved else ExitReason.STOP
         self._want_out(moved if code == FIRES_AT_ONCE else ExitReason.NAKED)
