@@ -5,6 +5,7 @@ programs. The trader does not ask it: what is served lies in `models/`, and `ml/
 """
 
 import importlib
+import logging
 import os
 import warnings
 from pathlib import Path
@@ -123,6 +124,8 @@ class Registry:
 def _open(folder: Path) -> tuple[Any, str | None, type[Exception]]:
     """Return MLflow's client, where artifacts go (None: as the server says), and what the client raises."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing of ours is told to anyone
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)  # not every step of its own database
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of MLflow's own use of its libraries
         tracking = importlib.import_module("mlflow.tracking")  # seconds: only where it is used

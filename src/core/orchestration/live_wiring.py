@@ -20,6 +20,7 @@ from src.core.orchestration.bar_costs import bar_costs
 from src.core.orchestration.cycle import TradingCycle
 from src.core.orchestration.measured_journal import MeasuredJournal
 from src.core.orchestration.ml_adapter import ModelAdapter
+from src.core.orchestration.model_stage import live_params, shadow_adapter
 from src.core.orchestration.operations import journal_url, lease_terms, notifier, open_health_page
 from src.core.orchestration.paper_market import PaperAccount, paper_clock
 from src.core.orchestration.parts import Parts
@@ -64,7 +65,7 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
         If the journal cannot be opened.
     """
     env = os.environ if environment is None else environment
-    params = core_params(settings)
+    params = live_params(settings, core_params(settings))
     driven = await _driven_clock(env) if settings.mode == "live" else None
     machine: Clock = SystemClock() if driven is None else driven
     client = bitbank_client(settings, machine, attempts=1, pace_s=None if driven is None else 0.0)
@@ -78,13 +79,14 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
     people = notifier(settings, env)
     await people.start()
     model = model_adapter(settings, params) if params.model.used else None
+    shadow = shadow_adapter(settings, params) if params.model.used else None
     return Parts(
         clock=clock,
         exchange=exchange,
         bars=bars,
         journal=journal,
         notifier=people,
-        cycle=TradingCycle(FeatureStream(feature_settings(settings), columns_of(params)), model, params),
+        cycle=TradingCycle(FeatureStream(feature_settings(settings), columns_of(params)), model, params, shadow),
         params=params,
         execution=executor_params(settings),
         watch_ms=settings.execution.watch_seconds * SECOND,
