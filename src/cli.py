@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from src.core.exceptions import ConfigError, DataError, NoCandles, TraderError
+from src.questions_cli import questions
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,6 +46,7 @@ models = typer.Typer(help="Trained models and the steps between stages.", no_arg
 app.add_typer(models, name="models")
 journal = typer.Typer(help="What a trader has written down.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(journal, name="journal")
+app.add_typer(questions)
 
 
 LOG_FILE: Final = Path("logs/trader.log")

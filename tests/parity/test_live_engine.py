@@ -8,7 +8,7 @@ import pytest
 from src.backtest.simulated_exchange import BarMarket, Phase, SimulatedExchange, margin_fees
 from src.backtest.simulated_port import EventRelay, SimulatedPort
 from src.backtest.tape import as_lists
-from src.core.config import load_config
+from src.core.config import Settings, load_config
 from src.core.domain.account import Prediction
 from src.core.domain.candles import Candles
 from src.core.domain.journal import Kind
@@ -111,7 +111,8 @@ async def nothing() -> None:
 class LiveDesk:
     """The orchestrator on one exchange in bar mode, in one process, phase by phase."""
 
-    def __init__(self, made: Made, folder: Path) -> None:
+    def __init__(self, made: Made, folder: Path, settings: Settings | None = None) -> None:
+        self.settings = settings or load_config("config/paper/base.yaml")
         self.made, self.bars, self.folder = made, bars_of(made), folder
         start, fees = Millis(self.bars[0].closed_at - made.market.bar_ms), fees_for(made)
         self.clock = JumpingClock(start)
@@ -147,7 +148,7 @@ class LiveDesk:
             close=self.port.close,
             identity={},
         )
-        self.trader = Orchestrator(load_config("config/paper/base.yaml"), parts)
+        self.trader = Orchestrator(self.settings, parts)
         await self.trader.start()
 
     async def close(self) -> None:

@@ -20,7 +20,7 @@ from src.twin.listing import LISTED
 from src.twin.venue import Driver
 
 NOBODY: Final = "none"
-PAST: Final = 60 * DAY  # of the sample market, for candle files to show
+PAST: Final = 200 * DAY  # of the sample market, for candle files to show: a trader warms its features with so many
 FUTURE: Final = 400 * DAY  # of the sample market
 
 
@@ -95,7 +95,7 @@ def twin_market(data: str, config: Path, now: Millis, start: Millis | None, seed
     now
         The machine's time, at which the sample market and an empty one begin.
     start
-        Where to begin instead. A file or series begins by itself after its first sixth, at most 60 days.
+        Where to begin instead. A file or series begins by itself after its first sixth, at most 200 days.
     seed
         Of the path inside the bars.
 

@@ -2,14 +2,14 @@
 
 from typing import Final, Self
 
-from sqlalchemy import URL, insert, select
+from sqlalchemy import URL, insert
 
 from src.core.domain.journal import Command, Verb
 from src.core.domain.time import Millis
 from src.core.exceptions import ConfigError
 from src.trading.journal.database import existing_database, in_our_words, writing
-from src.trading.journal.lease import NOBODY
-from src.trading.journal.schema import commands, lease
+from src.trading.journal.lease import held_until
+from src.trading.journal.schema import commands
 from src.trading.journal.sql_journal import undone
 
 LONGEST_REASON: Final = 500  # characters
@@ -57,8 +57,7 @@ class CommandDesk:
     def trader_until(self) -> Millis | None:
         """Return how long the lease of a running trader still lasts, by the trader's clock; None if none holds it."""
         with in_our_words("read the journal"), self._engine.connect() as connection:
-            held = connection.execute(select(lease.c.until).where(lease.c.owner != NOBODY)).scalar()
-        return None if held is None else Millis(held)
+            return held_until(connection)
 
     def close(self) -> None:
         """Close the database."""

@@ -168,6 +168,12 @@ class _Watch:
             self._handle = None
 
 
+def held_until(connection: Connection) -> Millis | None:
+    """Return how long the lease still lasts, by its owner's clock; None if nobody holds it."""
+    until = connection.execute(select(lease.c.until).where(lease.c.owner != NOBODY)).scalar()
+    return None if until is None else Millis(until)
+
+
 def _read(connection: Connection) -> _Row:
     row = connection.execute(
         select(lease.c.owner, lease.c.until, lease.c.length, lease.c.token, lease.c.watched).with_for_update()

@@ -1,6 +1,6 @@
 """Questions to the journal by processes that do not trade: state, decisions, open intents, alarms, naked intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Self
 
 from sqlalchemy import URL, select
@@ -9,6 +9,7 @@ from src.core.domain.journal import Command, Json, Kind, Stored
 from src.core.domain.time import Millis
 from src.trading.journal.chain import Link
 from src.trading.journal.database import existing_database, in_our_words
+from src.trading.journal.lease import held_until
 from src.trading.journal.schema import entries
 from src.trading.journal.sql_journal import newest, read_entries, stored, undone
 from src.trading.journal.verification import Verified, verify
@@ -35,6 +36,25 @@ class JournalReader:
         """Return the newest entry of a kind; of STATE, what the trader last knew."""
         with in_our_words("read the journal"), self._engine.connect() as connection:
             return newest(connection, kind)
+
+    def end(self) -> Stored | None:
+        """Return the newest entry of any kind."""
+        rows = select(entries).order_by(entries.c.number.desc()).limit(1)
+        with in_our_words("read the journal"), self._engine.connect() as connection:
+            row = connection.execute(rows).one_or_none()
+        return None if row is None else stored(Link(*row))
+
+    def walk(self, *kinds: Kind) -> Iterator[Stored]:
+        """Yield every entry of these kinds, oldest first; few of them are in memory at once."""
+        after = 0
+        while found := self.entries(kinds, after=after):
+            yield from found
+            after = found[-1].number
+
+    def trader_until(self) -> Millis | None:
+        """Return how long the lease of a running trader still lasts, by the trader's clock; None if none holds it."""
+        with in_our_words("read the journal"), self._engine.connect() as connection:
+            return held_until(connection)
 
     def entries(self, kinds: Sequence[Kind] = (), *, after: int = 0, limit: int = 1_000) -> list[Stored]:
         """Return entries with a number above `after`, oldest first; of every kind if none is given."""

@@ -1,0 +1,106 @@
+"""The commands that ask: how is the trader, why did it do that, does the journal hold, does the exchange agree."""
+
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from src.core.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from src.core.config import Settings
+    from src.trading.journal import JournalReader
+
+questions = typer.Typer(rich_markup_mode=None)
+
+
+class Trading(StrEnum):
+    """Whose journal is asked."""
+
+    PAPER = "paper"
+    LIVE = "live"
+
+
+CONFIGS: Final = {Trading.PAPER: Path("config/paper/base.yaml"), Trading.LIVE: Path("config/production/base.yaml")}
+ModeOption = Annotated[Trading, typer.Option(help="Which trader is asked.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option(help="File of settings the trader runs with. [default: the mode's own]")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+@questions.command()
+def status(mode: ModeOption = Trading.LIVE, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say how the trader is: its last decision, position and protection, orders, halts, alarms, today's result."""
+    from rich.console import Console
+
+    from src.core.clock import SystemClock
+    from src.core.domain.market import INSTRUMENTS
+    from src.core.orchestration.questions.status_page import status_table
+    from src.core.orchestration.questions.trader_status import as_plain, read_status
+
+    settings = settings_of(mode, config)
+    pair = INSTRUMENTS[settings.market.symbol]
+    with journal_of(settings) as reader:
+        found = read_status(reader, settings.mode, SystemClock().now())
+    if as_json:
+        print_json(as_plain(found, pair))
+        return
+    Console().print(status_table(found, pair, settings.language))
+
+
+@questions.command()
+def replay(mode: ModeOption = Trading.LIVE, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Verify the journal's chain and make every decision again: the same hash, or the first that differs."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from src.core.orchestration.questions.replaying import replay as replay_journal
+    from src.core.orchestration.questions.replaying import replay_lines, replay_plain
+
+    settings = settings_of(mode, config)
+    with journal_of(settings) as reader, Progress(console=Console(stderr=True), transient=True, disable=as_json) as bar:
+        task = bar.add_task("decisions", total=None)
+        found = replay_journal(reader, settings, lambda done: bar.update(task, completed=done))
+    if as_json:
+        print_json(replay_plain(found))
+    else:
+        for line in replay_lines(found, settings.language):
+            typer.echo(line)
+    if not found.holds:
+        raise typer.Exit(1)
+
+
+def settings_of(mode: Trading, config: Path | None) -> "Settings":
+    """Return the settings of the trader that is asked.
+
+    Raises
+    ------
+    ConfigError
+        If they are those of a backtest, which keeps no journal.
+    """
+    from src.core.config import load_config
+
+    settings = load_config(CONFIGS[mode] if config is None else config)
+    if settings.mode == "backtest":
+        raise ConfigError(
+            f"{config} is for backtests, which keep no journal",
+            remedy="give --mode paper, --mode live or their settings",
+        )
+    return settings
+
+
+def journal_of(settings: "Settings") -> "JournalReader":
+    """Return the journal of the trader with these settings, to be closed."""
+    from src.core.orchestration.operations import journal_url
+    from src.trading.journal import JournalReader
+
+    return JournalReader(journal_url(settings, os.environ))
+
+
+def print_json(value: Any) -> None:
+    """Print a value of JSON's types."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,96 @@
+"""The questions a trader asks, as processes on a journal that the real engine has written."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+from src.core.domain.time import DAY, format_jst
+from tests.trader_journal import DAYS, FIRST, ask
+
+
+def altered(journal: Path, folder: Path, statement: str, *values: object) -> Path:
+    """Return a copy of a journal that somebody has changed from outside."""
+    copy = folder / "altered.db"
+    shutil.copy(journal, copy)
+    with sqlite3.connect(copy) as plain:
+        plain.execute("DROP TRIGGER journal_entries_update")
+        plain.execute(statement, values)
+    plain.close()
+    return copy
+
+
+def test_status_tells_the_last_bar_position_and_protection_as_the_book_has_them(traded):
+    done = traded.ask("status", "--json")
+    assert done.returncode == 0, done.stderr
+    told, book = json.loads(done.stdout), traded.desk.cycle.judged[-1]
+    assert told["mode"] == "paper"
+    assert told["trader"] == "stopped"
+    assert told["last_bar"] == format_jst(FIRST + DAYS * DAY)
+    assert told["decision"] == book.decision.reason.name
+    assert told["equity_jpy"] == f"{book.account.equity / 10_000:.4f}"
+    assert (told["position"] is None) == (book.account.lots == 0)
+    assert told["unresolved"] == []
+    assert told["process"]["config"] == traded.settings.hash()
+
+
+def test_status_is_a_table_in_the_language_that_is_set(traded):
+    japanese = traded.ask("status").stdout
+    english = traded.ask("status", TRADER__LANGUAGE="en").stdout
+    assert "トレーダーの状態" in japanese
+    assert "稼働していない" in japanese
+    assert "Status of the trader" in english
+    assert "not running" in english
+    assert "with all costs" in english
+
+
+def test_status_shows_no_secret(traded):
+    done = traded.ask("status", "--json", BITBANK_API_KEY="canary-key-4711", BITBANK_API_SECRET="canary-secret-4711")
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_a_question_needs_a_journal(tmp_path):
+    for words in (["status"], ["replay"]):
+        done = ask(tmp_path / "none.db", *words)
+        assert done.returncode == 1
+        assert "error: there is no journal at" in done.stderr
+
+
+def test_replay_makes_every_decision_again_with_the_same_hash(traded):
+    done = traded.ask("replay", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["decisions"] == found["same"] == DAYS * 96
+    assert (found["different"], found["other_settings"]) == (0, [])
+    assert "すべて同じハッシュ" in traded.ask("replay").stdout
+
+
+def test_replay_names_the_line_in_which_one_byte_was_flipped(traded, tmp_path):
+    with sqlite3.connect(traded.journal) as plain:
+        number, body = plain.execute(
+            "SELECT number, body FROM journal_entries WHERE kind = 'decision' ORDER BY number LIMIT 1 OFFSET 100"
+        ).fetchone()
+    plain.close()
+    place = body.index('"rsi_14":') + len('"rsi_14":')
+    flipped = body[:place] + chr(ord(body[place]) ^ 1) + body[place + 1 :]
+    copy = altered(traded.journal, tmp_path, "UPDATE journal_entries SET body = ? WHERE number = ?", flipped, number)
+    done = ask(copy, "replay", "--json")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert found["broken"] == number
+    assert found["entries"] == number - 1
+
+
+def test_replay_says_which_lines_are_of_other_settings(traded):
+    done = traded.ask("replay", "--json", TRADER__VOTE__MIN_CONFIDENCE="0.45")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    (other,) = found["other_settings"]
+    assert other["config"] == traded.settings.hash()
+    assert (found["same"], other["decisions"]) == (0, DAYS * 96)
+
+
+def test_questions_are_not_for_backtests(traded):
+    done = traded.ask("status", "--config", "config/backtest/base.yaml")
+    assert done.returncode == 2
+    assert "keep no journal" in done.stderr
