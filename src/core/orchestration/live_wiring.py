@@ -73,6 +73,7 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
     clock, exchange, bars = _market(settings, machine, real, env)
     if driven is not None and isinstance(exchange, BitbankMargin):
         driven.watch(exchange)
+        driven.watch_work(lambda: client.busy)
     page = _Page(settings, env, machine)
     plain = await open_journal(journal_url(settings, env), machine, terms=lease_terms(settings))
     journal = MeasuredJournal(plain, page.metrics)

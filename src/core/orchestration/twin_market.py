@@ -20,7 +20,7 @@ from src.twin.listing import LISTED
 from src.twin.venue import Driver
 
 NOBODY: Final = "none"
-PAST: Final = 200 * DAY  # of the sample market, for candle files to show: a trader warms its features with so many
+PAST: Final = 200 * DAY  # for candle files to show: what a trader needs before its slowest feature is warm
 FUTURE: Final = 400 * DAY  # of the sample market
 
 
@@ -95,7 +95,7 @@ def twin_market(data: str, config: Path, now: Millis, start: Millis | None, seed
     now
         The machine's time, at which the sample market and an empty one begin.
     start
-        Where to begin instead. A file or series begins by itself after its first sixth, at most 200 days.
+        Where to begin instead. A file or series begins by itself after its first half, at most 200 days.
     seed
         Of the path inside the bars.
 
@@ -112,7 +112,7 @@ def twin_market(data: str, config: Path, now: Millis, start: Millis | None, seed
         begin = now if start is None else start
         return _market(sample_candles, begin, Millis(begin - PAST), Millis(min(begin + FUTURE, LAST)), seed)
     stock = open_stock(load_config(config), data)
-    begin = Millis(stock.first + min(PAST, (stock.last - stock.first) // 6)) if start is None else start
+    begin = Millis(stock.first + min(PAST, (stock.last - stock.first) // 2)) if start is None else start
     return _market(lambda first, last: _stored(stock, first, last), begin, Millis(stock.first - 1), stock.last, seed)
 
 
@@ -141,7 +141,7 @@ def bar_market(data: str, config: Path, now: Millis, start: Millis | None) -> Tw
         read: Callable[[Millis, Millis], Candles] = sample_candles
     else:
         stock = open_stock(settings, data)
-        begin = stock.first + min(PAST, (stock.last - stock.first) // 6) if start is None else start
+        begin = stock.first + min(PAST, (stock.last - stock.first) // 2) if start is None else start
         first, last, read = Millis(stock.first - 1), stock.last, partial(_stored, stock)
 
     def make(exchange: SimulatedExchange, saved: str | None) -> Driver:
