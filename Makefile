@@ -20,7 +20,8 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet
 	--fork-strategy fewest --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 LIVE := requirements/live.in
 RESEARCH := $(LIVE) requirements/research.in
-DEV := $(RESEARCH) requirements/dev.in
+TRAIN := $(RESEARCH) requirements/train.in
+DEV := $(TRAIN) requirements/dev.in
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,11 +43,11 @@ fuzz: ## Send odd input to the twin and every parser: an hour's worth, by two (F
 	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),3600) $(PY) -m pytest -n 2 -o faulthandler_timeout=0 tests/fuzz $(PYTEST_ARGS)
 
 demo-model: ## Train a model on the sample market, judge it, and backtest it on a half-year it never saw
-	@bash scripts/setup_venv.sh research
+	@bash scripts/setup_venv.sh train
 	@bash scripts/ml/demo_model.sh
 
 gate-worlds: ## Show how often the model's gate lets noise through, and how often a planted edge: about half an hour
-	@bash scripts/setup_venv.sh research
+	@bash scripts/setup_venv.sh train
 	$(PY) scripts/ml/gate_worlds.py $(GATE_ARGS)
 
 # Journals of a drill need not outlive it: they are kept in memory where that is possible.
@@ -64,7 +65,7 @@ mutants: ## List the small changes to the money code that no test notices, about
 	@bash scripts/setup_venv.sh dev
 	@bash scripts/testing/mutants.sh $(MUTANTS)
 
-# dev.txt contains the other two at the same versions. Strict: a package nobody could look up is a failure.
+# dev.txt contains the others at the same versions. Strict: a package nobody could look up is a failure.
 audit: ## Look the pinned packages up among known vulnerabilities (asks an advisory server)
 	@bash scripts/setup_venv.sh dev
 	$(PY) -m pip_audit --strict --disable-pip --require-hashes -r requirements/dev.txt
@@ -72,6 +73,7 @@ audit: ## Look the pinned packages up among known vulnerabilities (asks an advis
 lock: ## Compile requirements/*.in to pinned *.txt (UPGRADE=1 takes newer versions)
 	@bash scripts/setup_venv.sh dev
 	$(COMPILE) $(DEV) -o requirements/dev.txt
+	$(COMPILE) $(TRAIN) -c requirements/dev.txt -o requirements/train.txt
 	$(COMPILE) $(RESEARCH) -c requirements/dev.txt -o requirements/research.txt
 	$(COMPILE) $(LIVE) -c requirements/dev.txt -o requirements/live.txt
 

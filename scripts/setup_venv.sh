@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make .venv hold what one requirements file names: scripts/setup_venv.sh live|research|dev
+# Make .venv hold what one requirements file names: scripts/setup_venv.sh live|research|train|dev
 #
 # Quick when there is nothing to do. A finished install leaves a copy of the file it installed; a changed file or an
 # interrupted install leaves no matching copy, so the next call installs again. Set PYTHON to choose an interpreter.
@@ -49,7 +49,8 @@ install() {
     printf 'setup: installing requirements/%s.txt (hashes checked; about a minute on the first run)\n' "$1"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "requirements/$1.txt"
     case "$1" in
-        dev) contained="live research" ;;
+        dev) contained="live research train" ;;
+        train) contained="live research" ;;
         research) contained="live" ;;
         *) contained="" ;;
     esac
@@ -59,7 +60,7 @@ install() {
     cp "requirements/$1.txt" ".venv/installed-$1.txt"
 }
 
-[ $# -eq 1 ] && [ -f "requirements/$1.txt" ] || fail "usage: scripts/setup_venv.sh live|research|dev"
+[ $# -eq 1 ] && [ -f "requirements/$1.txt" ] || fail "usage: scripts/setup_venv.sh live|research|train|dev"
 
 # Two shells in one checkout take turns (where flock exists; macOS has none).
 if command -v flock >/dev/null; then

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "requirements"
-SETS = ("live", "research", "dev")
+SETS = ("live", "research", "train", "dev")
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.-]*)(?:\[[a-z0-9,-]+\])?==(?P<version>[^ ;\\]+)", re.MULTILINE)
 HASHED_PIN = re.compile(r"^[a-z0-9][^\n]* \\(?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?)+$", re.MULTILINE)
 NOT_FOR_LIVE = {
@@ -47,8 +47,8 @@ def test_every_package_asked_for_is_pinned(name):
 
 
 def test_each_larger_set_contains_the_smaller_one_at_the_same_versions():
-    live, research, dev = (pins(name) for name in SETS)
-    assert live.items() <= research.items() <= dev.items()
+    live, research, train, dev = (pins(name) for name in SETS)
+    assert live.items() <= research.items() <= train.items() <= dev.items()
 
 
 def test_the_trading_process_gets_no_training_and_no_compiler():
