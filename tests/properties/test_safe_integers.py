@@ -88,6 +88,7 @@ sizes = st.builds(
     max_cost_bps=edge(100, 10_000),
     min_lots=edge(1, MAX_LOTS),
     max_lots=edge(1, MAX_LOTS),
+    share_bps=edge(0, 10_000),
 )
 
 

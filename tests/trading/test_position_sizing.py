@@ -113,6 +113,7 @@ params = st.builds(
     max_cost_bps=st.integers(100, 20_000),
     min_lots=st.integers(1, 100),
     max_lots=st.integers(1, 10**5),
+    share_bps=st.sampled_from((10_000, 10_000, 7_500, 2_500)),
 )
 costs = st.builds(
     CostParams,
