@@ -164,22 +164,6 @@ def backtest(
 
 
 @app.command()
-def why(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished backtest.")],
-    at: Annotated[str, typer.Option(help="The moment asked about: 2023-05-01T14:15 (JST).")],
-    config: ConfigOption = BACKTEST_CONFIG,
-) -> None:
-    """Say what a run decided at one moment, and why."""
-    from src.backtest.explain import explain
-    from src.core.config import load_config
-    from src.core.orchestration.model_reasons import model_reasons
-
-    settings, moment = load_config(config), _moment(at, "--at")
-    for line in [*explain(run, moment, settings.language), *model_reasons(run, moment, settings)]:
-        typer.echo(line)
-
-
-@app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="Folder of a finished backtest.")],
     compare: Annotated[Path | None, typer.Option(help="A second run to set beside it.")] = None,

@@ -25,6 +25,7 @@ class Trading(StrEnum):
 
 
 CONFIGS: Final = {Trading.PAPER: Path("config/paper/base.yaml"), Trading.LIVE: Path("config/production/base.yaml")}
+BACKTEST_CONFIG: Final = Path("config/backtest/base.yaml")
 ModeOption = Annotated[Trading, typer.Option(help="Which trader is asked.")]
 ConfigOption = Annotated[
     Path | None, typer.Option(help="File of settings the trader runs with. [default: the mode's own]")
@@ -50,6 +51,40 @@ def status(mode: ModeOption = Trading.LIVE, config: ConfigOption = None, as_json
         print_json(as_plain(found, pair))
         return
     Console().print(status_table(found, pair, settings.language))
+
+
+@questions.command()
+def why(
+    at: Annotated[str, typer.Option(help="The moment asked about: 2023-05-01T14:15 (JST).")],
+    run: Annotated[
+        Path | None, typer.Argument(help="Folder of a finished backtest. [default: the journal of the trader]")
+    ] = None,
+    mode: ModeOption = Trading.LIVE,
+    config: ConfigOption = None,
+) -> None:
+    """Say what was decided at one moment and why: its gates in order, and the nearest change that would have traded."""
+    from src.core.config import load_config
+    from src.core.domain.time import parse_time
+
+    try:
+        moment = parse_time(at)
+    except ValueError as e:
+        what, _, form = str(e).partition("; ")
+        raise ConfigError(f"--at: {what}", remedy=form) from e
+    if run is not None:
+        from src.backtest.explain import explain
+        from src.core.orchestration.model_reasons import model_reasons
+
+        settings = load_config(config or BACKTEST_CONFIG)
+        lines = [*explain(run, moment, settings.language), *model_reasons(run, moment, settings)]
+    else:
+        from src.core.orchestration.questions.explanation import explain_line
+
+        settings = settings_of(mode, config)
+        with journal_of(settings) as reader:
+            lines = explain_line(reader, moment, settings)
+    for line in lines:
+        typer.echo(line)
 
 
 @questions.command()

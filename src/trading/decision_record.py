@@ -25,6 +25,7 @@ class Recorded(NamedTuple):
     after: State
     decision: Decision
     explained: Mapping[str, float]  # each input's part in the prediction, where a model was asked
+    shadow: Prediction | None  # what a model on trial said
     config: str  # hash of the settings
     hash: str
 
@@ -37,6 +38,7 @@ class _Line(NamedTuple):
     after: State
     decision: Decision
     explained: dict[str, float]
+    shadow: Prediction | None
     config: str
     hash: str
 
@@ -53,7 +55,7 @@ def read_decision(stored: Stored) -> Recorded:
         If it is no decision of this version.
     """
     body = dict(stored.entry.body)
-    for name in ("row", "prediction"):
+    for name in ("row", "prediction", "shadow"):
         body[name] = _numbers(body.get(name))
     try:
         line = _LINE.validate_python({"explained": {}} | body)
@@ -73,6 +75,7 @@ def read_decision(stored: Stored) -> Recorded:
         line.after,
         line.decision,
         line.explained,
+        line.shadow,
         line.config,
         line.hash,
     )

@@ -5,7 +5,8 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from src.core.domain.time import DAY, format_jst
+from src.core.domain.orders import Reason
+from src.core.domain.time import DAY, format_jst, to_datetime
 from tests.trader_journal import DAYS, FIRST, ask
 
 
@@ -50,7 +51,7 @@ def test_status_shows_no_secret(traded):
 
 
 def test_a_question_needs_a_journal(tmp_path):
-    for words in (["status"], ["replay"]):
+    for words in (["status"], ["replay"], ["why", "--at", "2023-06-01"]):
         done = ask(tmp_path / "none.db", *words)
         assert done.returncode == 1
         assert "error: there is no journal at" in done.stderr
@@ -88,6 +89,34 @@ def test_replay_says_which_lines_are_of_other_settings(traded):
     (other,) = found["other_settings"]
     assert other["config"] == traded.settings.hash()
     assert (found["same"], other["decisions"]) == (0, DAYS * 96)
+
+
+def moment_of(traded, reason):
+    judged = next(each for each in traded.desk.cycle.judged if each.decision.reason == reason)
+    return to_datetime(judged.row.closed_at).isoformat()
+
+
+def test_why_walks_the_gates_of_a_bar_and_names_the_nearest_change(traded):
+    done = traded.ask("why", "--at", moment_of(traded, Reason.COOLDOWN))
+    assert done.returncode == 0, done.stderr
+    first, *rest = done.stdout.splitlines()
+    assert "COOLDOWN – 損失直後の休止中" in first
+    assert "  3. 口座: 通過" in done.stdout
+    assert "  4. リスク状態: ここで停止" in done.stdout
+    assert "  5. 相場の異常: 未到達" in rest
+    assert "次の1点が違えば新規に建てていた: 損失後の休止" in rest[-1]
+
+
+def test_why_tells_what_the_executor_made_of_an_entry(traded):
+    done = traded.ask("why", "--at", moment_of(traded, Reason.ENTER))
+    assert "執行の結果: sent" in done.stdout
+
+
+def test_why_of_a_bar_without_a_decision_says_so(traded):
+    done = traded.ask("why", "--at", "2020-01-01T00:00")
+    assert done.returncode == 1
+    assert "2020-01-01 00:00 JST" in done.stderr
+    assert traded.ask("why", "--at", "noon").returncode == 2
 
 
 def test_questions_are_not_for_backtests(traded):

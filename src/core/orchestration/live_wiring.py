@@ -41,6 +41,7 @@ from src.data.live_bars import LiveBars
 from src.features.feature_stream import FeatureStream
 from src.monitoring.metrics import Metrics
 from src.trading.columns_read import columns_of
+from src.trading.decision import Params
 from src.trading.journal import open_journal
 
 CONTROL_VARIABLE: Final = "TWIN_CONTROL_URL"
@@ -95,18 +96,22 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
         drive=None if driven is None else driven.run,
         open_page=page.open,
         close=client.close,
-        identity=identity(settings, model),
+        identity=identity(settings, model, params),
     )
 
 
-def identity(settings: Settings, model: ModelAdapter | None = None) -> dict[str, Json]:
-    """Return what the journal says of a process that starts; its model's hash is "" where there is none."""
+def identity(settings: Settings, model: ModelAdapter | None, params: Params) -> dict[str, Json]:
+    """Return what the journal says of a process that starts; its model's hash is "" where there is none.
+
+    The share of the usual size is in no setting: it follows the stage of the model, and a replay has to know it.
+    """
     return {
         "mode": settings.mode,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "model": "" if model is None else model.model_hash,
         "model_state": "not used" if model is None else model.text,
+        "share_bps": params.size.share_bps,
     }
 
 

@@ -12,11 +12,12 @@ from src.core.domain.journal import Json, Kind, Stored
 from src.core.domain.time import format_jst
 from src.core.orchestration.cycle import Judged, decision_body
 from src.core.orchestration.wiring import core_params
+from src.ml.stage import WHOLE
 from src.trading.decision import Params, decide
 from src.trading.decision_record import Recorded, read_decision
 from src.trading.journal import JournalReader, Verified
 
-BATCH: Final = 1_000  # lines in memory at once
+EVERY: Final = 100  # decisions between two signs of progress
 _WORDS: Final = {
     "ja": {
         "broken": "記録{}行目は書かれたときのままではない: {}({}行目までは無傷)",
@@ -82,29 +83,46 @@ def replay(reader: JournalReader, settings: Settings, progress: Callable[[int], 
     if chain.broken is not None:
         return Replayed(chain, 0, 0, (), None, 0)
     params, own = core_params(settings), settings.hash()
-    total, same, different, after = 0, 0, 0, 0
+    total, same, different = 0, 0, 0
     first: Difference | None = None
     others: dict[str, tuple[int, int, int]] = {}
-    while lines := reader.entries([Kind.DECISION], after=after, limit=BATCH):
-        for line in lines:
-            total, config = total + 1, str(line.entry.body.get("config"))
-            if config != own:
-                begin, _, count = others.get(config, (line.number, line.number, 0))
-                others[config] = (begin, line.number, count + 1)
-                continue
-            found = compare(line, params)
-            same, different = same + (found is None), different + (found is not None)
-            first = first or found
-        after = lines[-1].number
-        progress(total)
+    for line in reader.walk(Kind.STARTED, Kind.DECISION):
+        if line.entry.kind is Kind.STARTED:
+            params = params_of(line, params)
+            continue
+        total, config = total + 1, str(line.entry.body.get("config"))
+        if config != own:
+            begin, _, count = others.get(config, (line.number, line.number, 0))
+            others[config] = (begin, line.number, count + 1)
+            continue
+        found = compare(line, params)
+        same, different = same + (found is None), different + (found is not None)
+        first = first or found
+        if total % EVERY == 0:
+            progress(total)
     return Replayed(chain, total, same, tuple((c, *spans) for c, spans in others.items()), first, different)
+
+
+def params_of(started: Stored, params: Params) -> Params:
+    """Return the parameters of a process that began so: its share of the usual size is in no setting."""
+    share = started.entry.body.get("share_bps", WHOLE)
+    return params._replace(size=params.size._replace(share_bps=share if isinstance(share, int) else WHOLE))
 
 
 def refold(recorded: Recorded, params: Params) -> Judged:
     """Return what the core makes of a decision's own inputs."""
     after, decision = decide(recorded.before, recorded.row, recorded.prediction, recorded.account, params)
     explained = tuple(Contribution(name, part) for name, part in recorded.explained.items())
-    return Judged(recorded.row, recorded.prediction, recorded.account, recorded.before, after, decision, explained)
+    return Judged(
+        recorded.row,
+        recorded.prediction,
+        recorded.account,
+        recorded.before,
+        after,
+        decision,
+        explained,
+        shadow=recorded.shadow,
+    )
 
 
 def compare(line: Stored, params: Params) -> Difference | None:
