@@ -82,6 +82,8 @@ bench: ## Time the engine and its peers in turn, the exchange and the twin, abou
 	$(PY) -m benchmarks.run $(BENCH_ARGS)
 	$(PY) -m benchmarks.exchange
 	$(PY) -m benchmarks.twin
+	$(PY) -m benchmarks.model
+	$(PY) -m benchmarks.reaction
 
 # The peers' packages stand apart from the project's: each peer has an environment and pins of its own.
 bench-lock:
