@@ -57,9 +57,10 @@ drill: ## Kill the order engine at a sample of its steps under faults of the exc
 	@bash scripts/setup_venv.sh research
 	TMPDIR=$(MEMORY) $(PY) main.py drill $(DRILL_ARGS)
 
-drill-all: ## The same at every step, about an hour
-	@bash scripts/setup_venv.sh research
+drill-all: ## The same at every step, then SIGKILL on processes, 240 times: some hours (DRILL_ARGS, KILL_SEED)
+	@bash scripts/setup_venv.sh dev
 	TMPDIR=$(MEMORY) $(PY) main.py drill --all $(DRILL_ARGS)
+	KILL_CELLS=240 $(PY) -m pytest -q tests/e2e/test_killed_engine.py
 
 mutants: ## List the small changes to the money code that no test notices, about ten minutes (see docs/mutants.md)
 	@bash scripts/setup_venv.sh dev
