@@ -92,7 +92,7 @@ OVERLAP: Final = 10 * MINUTE  # of two reads of our trades
 ROUNDS: Final = 60  # actions in one settling; more is a loop
 PAUSE: Final = 200  # milliseconds between two looks at something that is on its way
 RETRY: Final = SECOND  # between two attempts at what was refused for now
-MARKET_AGE: Final = SECOND
+NO_DIFFERENCE: Final = (Lots(0), Lots(0))
 PAIR_AGE: Final = MINUTE
 
 
@@ -156,6 +156,7 @@ class Executor:
         self._witness: dict[int, OrderReport] = {}  # orders the stream spoke of, as a second witness of what was sent
         self._told: set[str] = set()  # alarms that hold, told once
         self._flow: tuple[Money, Millis] | None = None  # an unexplained change of cash, and since when
+        self._difference = NO_DIFFERENCE  # of the exchange's position from ours, once it has lasted
         self._bare_since = Millis(0)  # when this process first saw lots without a stop; 0: there are none
         self._give_up_at = Millis(0)  # when this settling leaves the rest for later
         self._no_cancels_until = Millis(0)
@@ -333,7 +334,7 @@ class Executor:
         now = self._clock.now()
         self.facts = Facts(now, living, account, market, pair, self.foreign, now < self._no_cancels_until)
         await self._measure_naked()
-        return agrees and foreign_lots(self.book, account) == (0, 0)
+        return agrees and foreign_lots(self.book, account) == self._difference
 
     async def _rules(self) -> PairReport:
         if self._pair is None or self._clock.now() - self._pair.read_at >= PAIR_AGE:
@@ -442,13 +443,15 @@ class Executor:
             return
         strangers = foreign_orders(self.book, facts.active)
         unclear = any(self.book.find(o.order_id) and o.status is None for o in facts.active)
-        self.foreign = bool(strangers) or unclear
+        self.foreign = bool(strangers) or unclear or self._difference != NO_DIFFERENCE
         self.facts = facts._replace(strange=self.foreign)
         if strangers:
             listed = ", ".join(str(order.order_id) for order in strangers)
             self._alarm(Tier.CRITICAL, Topic.FOREIGN, key=f"orders {listed}", what=f"orders {listed} are not ours")
         else:
-            self._forget("orders", "lots")
+            self._forget("orders")
+        if self._difference == NO_DIFFERENCE:
+            self._forget("lots")
         await self._explain_cash(facts.account)
 
     def _heed_margin(self) -> None:
@@ -476,8 +479,8 @@ class Executor:
         facts, book = self.facts, self.book
         if facts is None:
             return False
-        long, short = foreign_lots(book, facts.account)
-        if (long, short) != (0, 0):
+        self._difference = long, short = foreign_lots(book, facts.account)
+        if self._difference != NO_DIFFERENCE:
             self.foreign = True
             self.facts = facts._replace(strange=True)
             what = f"the exchange's position differs from the journal's by {long} lots long and {short} lots short"

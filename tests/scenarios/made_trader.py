@@ -22,7 +22,7 @@ from src.trading.intents import Patience
 from src.trading.journal import LeaseTerms, database_url, open_journal
 from src.trading.reconcile import Limits
 
-TERMS = LeaseTerms(length_ms=30 * DAY)
+TERMS = LeaseTerms(length_ms=400 * DAY)
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
