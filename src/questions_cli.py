@@ -109,6 +109,35 @@ def replay(mode: ModeOption = Trading.LIVE, config: ConfigOption = None, as_json
         raise typer.Exit(1)
 
 
+@questions.command()
+def account(mode: ModeOption = Trading.LIVE, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Set the journal's ledger beside the exchange's: results, fees and interest by day, and any difference by name."""
+    import asyncio
+
+    from rich.console import Console
+
+    from src.core.domain.market import INSTRUMENTS
+    from src.core.orchestration.questions.account_page import account_tables
+    from src.core.orchestration.questions.accounting import Accounts, accounts_plain, compare_accounts
+    from src.core.orchestration.questions.exchange_reading import exchange_of
+
+    settings = settings_of(mode, config)
+    pair = INSTRUMENTS[settings.market.symbol]
+
+    async def compare() -> Accounts:
+        with journal_of(settings) as reader:
+            async with exchange_of(settings) as opened:
+                return await compare_accounts(reader, opened.port, settings.mode, pair)
+
+    found = asyncio.run(compare())
+    if as_json:
+        print_json(accounts_plain(found, pair))
+    else:
+        Console().print(account_tables(found, pair, settings.language))
+    if not found.agree:
+        raise typer.Exit(1)
+
+
 def settings_of(mode: Trading, config: Path | None) -> "Settings":
     """Return the settings of the trader that is asked.
 

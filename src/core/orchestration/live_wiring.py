@@ -67,7 +67,7 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
     """
     env = os.environ if environment is None else environment
     params = live_params(settings, core_params(settings))
-    driven = await _driven_clock(env) if settings.mode == "live" else None
+    driven = await driven_clock(env) if settings.mode == "live" else None
     machine: Clock = SystemClock() if driven is None else driven
     client = bitbank_client(settings, machine, attempts=1, pace_s=None if driven is None else 0.0)
     real = LiveBars(client, trading_store(settings), machine, instrument(settings))
@@ -135,7 +135,7 @@ class _Page:
         return self._health()
 
 
-async def _driven_clock(environment: Mapping[str, str]) -> LockStepClock | None:
+async def driven_clock(environment: Mapping[str, str]) -> LockStepClock | None:
     """Return the clock that drives the simulated exchange named in the environment, or None."""
     url = environment.get(CONTROL_VARIABLE, "")
     if not url:
