@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo drill drill-all test check fuzz demo-model gate-worlds mutants audit lock bench bench-lock clean
+.PHONY: help demo demo-live drill drill-all test check fuzz demo-model gate-worlds mutants audit lock bench bench-lock clean
 
 ifdef PYTHON
 export PYTHON
@@ -29,6 +29,10 @@ help: ## List the targets
 demo: ## Backtest a year of the sample market and draw its report
 	@bash scripts/setup_venv.sh research
 	$(PY) main.py backtest --data sample --start 2023-01-01 --end 2024-01-01 --report
+
+demo-live: ## A week of live trading on a simulated exchange, two processes, compared by a third (about a minute)
+	@bash scripts/setup_venv.sh research
+	$(PY) scripts/demo/live.py $(DEMO_ARGS)
 
 test: ## Run the tests (PYTEST_ARGS="-k ledger" narrows them)
 	@bash scripts/setup_venv.sh dev

@@ -164,20 +164,6 @@ def backtest(
 
 
 @app.command()
-def report(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished backtest.")],
-    compare: Annotated[Path | None, typer.Option(help="A second run to set beside it.")] = None,
-    config: ConfigOption = BACKTEST_CONFIG,
-) -> None:
-    """Draw report.html, report.md and chart.png into the folder of a run."""
-    from src.backtest.report import write_report
-    from src.core.config import load_config
-
-    for path in write_report(run, load_config(config).language, compare):
-        typer.echo(path)
-
-
-@app.command()
 def sweep(
     grid: Annotated[list[str] | None, typer.Option(help="NAME=VALUE,VALUE: atr_based.stretch=0.8,1.0,1.2")] = None,
     range_: Annotated[list[str] | None, typer.Option("--range", help="NAME=LOW:HIGH[:STEP], to draw from.")] = None,

@@ -25,6 +25,7 @@ class Trading(StrEnum):
 
 
 CONFIGS: Final = {Trading.PAPER: Path("config/paper/base.yaml"), Trading.LIVE: Path("config/production/base.yaml")}
+_COLOURS: Final = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
 BACKTEST_CONFIG: Final = Path("config/backtest/base.yaml")
 ModeOption = Annotated[Trading, typer.Option(help="Which trader is asked.")]
 ConfigOption = Annotated[
@@ -136,6 +137,67 @@ def account(mode: ModeOption = Trading.LIVE, config: ConfigOption = None, as_jso
         Console().print(account_tables(found, pair, settings.language))
     if not found.agree:
         raise typer.Exit(1)
+
+
+@questions.command()
+def doctor(mode: ModeOption = Trading.LIVE, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say whether a trader could trade now, and what to do about what is in its way; nothing is traded."""
+    import asyncio
+
+    from src.core.domain.reason_words import LANGUAGES
+    from src.core.orchestration.questions.diagnosis import NAMES, Finding, Level, diagnose
+
+    settings = settings_of(mode, config)
+    place = LANGUAGES.index(settings.language)
+
+    async def ask() -> list[Finding]:
+        found = []
+        async for finding in diagnose(settings):
+            found.append(finding)
+            if not as_json:
+                typer.secho(f"{finding.level.value:<5}", nl=False, fg=_COLOURS[finding.level.value])
+                typer.echo(f"{NAMES[finding.what][place]}: {finding.said}")
+                if finding.remedy:
+                    typer.echo(f"      → {finding.remedy}")
+        return found
+
+    found = asyncio.run(ask())
+    if as_json:
+        print_json([finding._asdict() for finding in found])
+    if any(finding.level is Level.FAIL for finding in found):
+        raise typer.Exit(1)
+
+
+@questions.command()
+def report(
+    run: Annotated[Path | None, typer.Argument(help="Folder of a finished run.")] = None,
+    compare: Annotated[Path | None, typer.Option(help="A second run to set beside it.")] = None,
+    journal: Annotated[
+        bool, typer.Option("--journal", help="Make the run from a trader's journal; RUN is then where to.")
+    ] = False,
+    mode: ModeOption = Trading.LIVE,
+    config: ConfigOption = None,
+) -> None:
+    """Draw report.html, report.md and chart.png into the folder of a run; with --journal, of what a trader did."""
+    from src.backtest.report import write_report
+    from src.core.config import load_config
+
+    if journal:
+        from src.backtest.reporter import run_name, write_run
+        from src.core.clock import SystemClock
+        from src.core.orchestration.questions.journal_run import journal_run
+
+        settings = settings_of(mode, config)
+        with journal_of(settings) as reader:
+            result = journal_run(reader, settings)
+        run = run or Path(settings.backtest.output) / run_name(SystemClock().now(), result)
+        write_run(result, run)
+    else:
+        settings = load_config(config or BACKTEST_CONFIG)
+    if run is None:
+        raise ConfigError("which run is to be drawn?", remedy="give its folder, or --journal for a trader's journal")
+    for path in write_report(run, settings.language, compare):
+        typer.echo(path)
 
 
 def settings_of(mode: Trading, config: Path | None) -> "Settings":

@@ -154,6 +154,11 @@ class BitbankMargin:
         """How far the exchange's clock is ahead of ours for certain, from the Date header; 0 if they may agree."""
         return self._calls.offset.certain_ms
 
+    @property
+    def clock_bounds(self) -> tuple[int, int] | None:
+        """Between which differences (exchange's time − ours, ms) the clocks lie; None before the first answer."""
+        return self._calls.offset.bounds
+
     # ------------------------------------------------------------------------------------------------ what is sent
 
     async def submit(self, order: OutgoingOrder) -> OrderReport:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from src.core.domain.account import Trade
 from src.core.domain.journal import Json, Kind, Stored
-from src.core.domain.market import Instrument, Money
+from src.core.domain.market import Instrument, Money, Side
 from src.core.domain.orders import ExitReason, Reason
 from src.core.domain.time import DAY, HOUR, JST_OFFSET, Millis, format_jst
 from src.trading.book import Book, Intent
@@ -85,7 +85,7 @@ def whole(line: Stored, name: str) -> int:
 def trade_in(line: Stored) -> Trade:
     """Return the closed position that a line of `Kind.TRADE` holds."""
     values: dict[str, Any] = {name: line.entry.body[name] for name in Trade._fields}
-    return Trade(**values)._replace(exit_reason=ExitReason(values["exit_reason"]))
+    return Trade(**values)._replace(exit_reason=ExitReason(values["exit_reason"]), side=Side(values["side"]))
 
 
 def alarm_text(line: Stored) -> str:
