@@ -30,7 +30,7 @@ demo: ## Backtest a year of the sample market and draw its report
 	@bash scripts/setup_venv.sh research
 	$(PY) main.py backtest --data sample --start 2023-01-01 --end 2024-01-01 --report
 
-demo-live: ## A week of live trading on a simulated exchange, two processes, compared by a third (about a minute)
+demo-live: ## A week of live trading on a simulated exchange, two processes, compared by a third
 	@bash scripts/setup_venv.sh research
 	$(PY) scripts/demo/live.py $(DEMO_ARGS)
 

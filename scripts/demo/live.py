@@ -1,4 +1,4 @@
-"""A week of live trading in about a minute: the trader as a process, the exchange as another, neither knowing it.
+"""A week of live trading in minutes: the trader as a process, the exchange as another, neither knowing it.
 
 The exchange is a twin in lock-step and bar mode on the sample market; the trader runs as it would with real money. What
 it leaves is then asked for by the commands a trader has, drawn as a report, and compared by

@@ -13,8 +13,8 @@ from src.core.orchestration.questions.accounting import Accounts, Day, jpy
 
 _WORDS: Final = {
     "ja": {
-        "title": "口座({}、{} に取引所を確認)",
-        "heads": ("日", "決済", "約定", "損益(費用前)", "手数料", "金利", "損益(請求額)", "メイカー比率"),
+        "title": "口座({}、{} に取引所を確認。円)",
+        "heads": ("日", "決済", "約定", "費用前", "手数料", "金利", "損益", "メイカー"),
         "total": "合計",
         "sides": ("照合", "台帳", "取引所", ""),
         "same": "一致",
@@ -24,8 +24,8 @@ _WORDS: Final = {
         "flows": "入出金(台帳が気づいたもの): {} 円",
     },
     "en": {
-        "title": "Account ({}, exchange read at {})",
-        "heads": ("day", "closed", "fills", "gross JPY", "fees", "interest", "net as billed", "maker share"),
+        "title": "Account ({}, exchange read at {}; JPY)",
+        "heads": ("day", "closed", "fills", "gross", "fees", "interest", "net", "maker"),
         "total": "total",
         "sides": ("compared", "journal", "exchange", ""),
         "same": "agrees",
@@ -77,5 +77,7 @@ def account_tables(found: Accounts, pair: Instrument, language: str) -> Group:
 
 def _cells(name: str, day: Day, pair: Instrument) -> list[str]:
     share = day.maker_share
-    sums = [jpy(each, pair) for each in (day.gross, day.fee, day.interest, day.net)]
+    sums = [
+        f"{pair.jpy(each):,.0f}" for each in (day.gross, day.fee, day.interest, day.net)
+    ]  # exact below, and in JSON
     return [name, f"{day.closed:,}", f"{day.fills:,}", *sums, "-" if share is None else f"{share:.1%}"]

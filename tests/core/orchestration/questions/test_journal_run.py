@@ -1,0 +1,43 @@
+"""A journal as a run: the files of a backtest, with what really happened in them."""
+
+import json
+
+import pytest
+
+from src.backtest.report.run_folder import read_run
+from src.backtest.reporter import write_run
+from src.core.orchestration.questions.journal_run import journal_run
+from src.trading.journal import JournalReader
+from src.trading.journal.database import database_url
+
+
+@pytest.fixture
+def result(traded):
+    with JournalReader(database_url(traded.journal, {})) as reader:
+        return journal_run(reader, traded.settings)
+
+
+def test_every_bar_has_the_decision_equity_and_position_that_the_trader_saw(traded, result):
+    judged = traded.desk.cycle.judged
+    assert result.tape.closed_at.tolist() == [each.row.closed_at for each in judged]
+    assert result.output.reason.tolist() == [each.decision.reason for each in judged]
+    assert result.output.equity.tolist() == [each.account.equity for each in judged]
+    assert result.output.position.tolist() == [each.account.lots * each.account.side for each in judged]
+
+
+def test_the_balance_is_what_the_trades_made_of_the_first_cash(traded, result):
+    assert result.trades
+    initial, final = (result.instrument.jpy(0), result.summary["final_balance"])
+    net = result.instrument.jpy(sum(trade.net for trade in result.trades))
+    assert result.summary["initial_balance"] == traded.settings.backtest.initial_balance_jpy
+    assert final == float(initial + traded.settings.backtest.initial_balance_jpy + net)
+
+
+def test_a_report_can_read_what_is_written(result, tmp_path):
+    write_run(result, tmp_path / "run")
+    run = read_run(tmp_path / "run")
+    assert len(run.trades) == len(result.trades)
+    assert run.trades.net.tolist() == [trade.net for trade in result.trades]
+    summary = json.loads((tmp_path / "run/summary.json").read_text())
+    assert summary["series"] == "paper journal"
+    assert summary["config_hash"] == result.summary["config_hash"]
