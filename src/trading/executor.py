@@ -155,6 +155,7 @@ class Executor:
         self._pair: PairReport | None = None
         self._witness: dict[int, OrderReport] = {}  # orders the stream spoke of, as a second witness of what was sent
         self._told: set[str] = set()  # alarms that hold, told once
+        self._unwritten: list[Entry] = []  # alarms that were told; the next thing written takes them along
         self._flow: tuple[Money, Millis] | None = None  # an unexplained change of cash, and since when
         self._difference = NO_DIFFERENCE  # of the exchange's position from ours, once it has lasted
         self._bare_since = Millis(0)  # when this process first saw lots without a stop; 0: there are none
@@ -756,7 +757,8 @@ class Executor:
 
     async def _write(self, *entries: Entry) -> None:
         """Write down what happened together with the book as it is after it."""
-        await self._journal.append(*entries, self._entry(Kind.STATE, as_json(self.book)))
+        alarms, self._unwritten = self._unwritten, []
+        await self._journal.append(*alarms, *entries, self._entry(Kind.STATE, as_json(self.book)))
 
     async def _outcome(self, intent: Intent, what: str, **more: Json) -> None:
         body: dict[str, Json] = {"intent": intent.number, "outcome": what, "purpose": int(intent.purpose), **more}
@@ -769,6 +771,7 @@ class Executor:
                 return
             self._told.add(key)
         self._notifier.tell(Notice(tier, topic, self._clock.now(), {"what": what}))
+        self._unwritten.append(self._entry(Kind.ALARM, {"topic": topic.value, "tier": tier.name, "what": what}))
 
     def _forget(self, *starts: str) -> None:
         """Let alarms be told again whose keys begin so: what they spoke of is over."""

@@ -146,3 +146,11 @@ async def test_a_trader_that_places_no_stop_fails_the_drill(tmp_path, monkeypatc
 def test_no_fault_is_listed_twice_and_every_effect_is_used():
     assert len(BY_NAME) == len(FAULTS)
     assert {fault.effect for fault in FAULTS} == set(Effect)
+
+
+async def test_what_a_person_is_told_of_an_order_is_in_the_journal_as_well(tmp_path):
+    cell = Cell(LIVES[0], BY_NAME["stop: 70004 three times"], True)
+    _, _, entries = await lived(tmp_path, cell)
+    alarms = [stored.entry.body for stored in entries if stored.entry.kind is Kind.ALARM]
+    assert {"topic": "refused", "tier": "WARNING", "what": "a stop was refused with 70004"} in alarms
+    assert len(alarms) == len({str(alarm) for alarm in alarms})  # what holds on is told once
