@@ -139,11 +139,12 @@ class SqlJournal:
         return await self._run(self._read, verify)
 
     async def close(self) -> None:
-        """Close the database. A lease still held stays until it ends; `release` gives it up."""
+        """Close the database; a lease still held is left as by a process that has ended. `release` gives it up."""
         if not self._closed:
             self._closed = True
             await self._run(self._engine.dispose)
             self._thread.shutdown(wait=False)
+            self._lease.given_back()  # the lock that says it lives; who closed cannot write
 
     async def _run(self, what: Callable[..., T], *given: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, what, *given)

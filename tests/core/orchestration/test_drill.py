@@ -1,5 +1,7 @@
 """The drill itself: a sample of it holds, it kills where it says, and its audit notices what it is there to notice."""
 
+from pathlib import Path
+
 import pytest
 
 from src.core.domain.journal import Kind
@@ -154,3 +156,20 @@ async def test_what_a_person_is_told_of_an_order_is_in_the_journal_as_well(tmp_p
     alarms = [stored.entry.body for stored in entries if stored.entry.kind is Kind.ALARM]
     assert {"topic": "refused", "tier": "WARNING", "what": "a stop was refused with 70004"} in alarms
     assert len(alarms) == len({str(alarm) for alarm in alarms})  # what holds on is told once
+
+
+OPEN = Path("/proc/self/fd")
+
+
+def open_files() -> int:
+    return len(list(OPEN.iterdir()))
+
+
+@pytest.mark.skipif(not OPEN.is_dir(), reason="the system does not list a process's open files")
+async def test_a_cell_leaves_no_file_open(tmp_path):  # the whole matrix is one process
+    template = await make_template(tmp_path)
+    await run_cell(Cell(LIVES[0], CLEAN, True, step=20), tmp_path / "cell", template)
+    before = open_files()
+    for _ in range(3):
+        await run_cell(Cell(LIVES[0], CLEAN, True, step=20), tmp_path / "cell", template)
+    assert open_files() == before
