@@ -44,10 +44,10 @@ def test_days_put_behind_one_another_fall_as_deep_as_their_bars():
     random = np.random.default_rng(3)
     for _ in range(50):
         closed_at = NEW_YEAR + BAR_15M * np.flatnonzero(random.random(3_000) < 0.7)
-        marks = 1e6 * np.cumprod(random.normal(1, 0.004, len(closed_at)))
-        days = daily(closed_at, marks, 1e6)
+        marks = np.rint(1e10 * np.cumprod(random.normal(1, 0.004, len(closed_at)))).astype(np.int64)
+        days = daily(closed_at, marks, 10**10)
         whole = deepest_fall(*(column[None, :] for column in (days.growth, days.high, days.low, days.fall)))
-        assert float(whole[0]) == pytest.approx(max_drawdown(np.append(1e6, marks)), rel=1e-9)
+        assert float(whole[0]) == pytest.approx(max_drawdown(np.append(np.int64(10**10), marks)), rel=1e-9)
 
 
 def test_each_fall_from_a_high_is_told_with_its_dates():

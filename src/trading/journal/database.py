@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from src.core.exceptions import ConfigError, JournalFailed, NoJournal
 
@@ -164,14 +164,19 @@ def in_our_words(doing: str) -> Iterator[None]:
 
 def describe(error: Exception) -> str:
     """Return the first line of what the database itself said."""
-    cause = getattr(error, "orig", None) or error
+    cause = _cause(error)
     lines = str(cause).strip().splitlines()
     return f"{type(cause).__name__}: {lines[0] if lines else 'no details'}"
 
 
+def _cause(error: Exception) -> BaseException:
+    """Return the driver's own error behind that of the library, if there is one."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
 def remedy_for(error: Exception) -> str:
     """Return what a person can do about it."""
-    said = str(getattr(error, "orig", None) or error).lower()
+    said = str(_cause(error)).lower()
     known = {
         "full": "free some space on the disk, then start again",
         "locked": "another process holds the database for too long: end it, then start again",
