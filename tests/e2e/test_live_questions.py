@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,18 @@ def test_doctor_finds_nothing_in_the_way_and_says_what_it_cannot_know(twin, tmp_
     }  # fmt: skip
     assert {found[name]["level"] for name in ("withdraw", "webhook", "model", "journal")} == {"WARN"}
     assert twin.announced["accounts"][0]["secret"] not in done.stdout + done.stderr
+
+
+def test_a_question_does_not_let_the_market_go_on_without_its_trader(twin, tmp_path):
+    begun = twin.announced["market_time"]
+    for words in (("doctor",), ("account",)):  # without a journal yet, account reads nothing
+        run(tmp_path, twin, *words)
+    request = urllib.request.Request(
+        f"{twin.announced['control']}/state", headers={"X-Twin-Token": twin.announced["control_token"]}
+    )
+    with urllib.request.urlopen(request) as reply:
+        now = json.loads(reply.read())["market"]
+    assert now - begun <= 2_000
 
 
 def test_doctor_fails_on_a_key_that_the_exchange_does_not_know(twin, tmp_path):

@@ -2,21 +2,27 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import aiohttp
 
 from src.backtest.simulated_exchange import SimulatedExchange, UserId
 from src.backtest.simulated_port import EventRelay, SimulatedPort
 from src.core.clock import SystemClock
 from src.core.config import Settings
-from src.core.exceptions import NoJournal
-from src.core.orchestration.live_wiring import PAPER_FILE, driven_clock
+from src.core.domain.time import Millis
+from src.core.exceptions import ConfigError, NoJournal
+from src.core.orchestration.live_wiring import CONTROL_VARIABLE, PAPER_FILE, TOKEN_VARIABLE, driven_clock
 from src.core.orchestration.wiring import bitbank_margin, instrument
 from src.core.protocols import Clock, ExchangePort
 from src.data.api_keys import keys_from_environment
 from src.data.bitbank_margin import BitbankMargin
+
+NAP_S: Final = 0.001  # between two attempts to move the exchange, while it answers others
 
 
 class Opened(NamedTuple):
@@ -29,7 +35,7 @@ class Opened(NamedTuple):
 
 @asynccontextmanager
 async def exchange_of(settings: Settings) -> AsyncIterator[Opened]:
-    """Open the exchange that a trader with these settings trades on; nothing is sent and nothing written.
+    """Open the exchange of a trader with these settings to read from; a paper account stays as it is.
 
     Raises
     ------
@@ -44,19 +50,44 @@ async def exchange_of(settings: Settings) -> AsyncIterator[Opened]:
         yield Opened(port, SystemClock(), None)
         return
     driven = await driven_clock(os.environ)
-    clock: Clock = SystemClock() if driven is None else driven
+    clock: Clock = SystemClock() if driven is None else StillClock(driven.now(), os.environ)
     real = bitbank_margin(settings, clock, keys_from_environment(os.environ), heartbeat=False)
-    driving: asyncio.Future[None] | None = None
-    if driven is not None:
-        driven.watch(real)
-        driving = asyncio.ensure_future(driven.run())  # its time moves only while a read waits for its turn
     try:
         yield Opened(real, clock, real)
     finally:
         await real.close()
-        if driving is not None:
-            driving.cancel()
-            await asyncio.gather(driving, return_exceptions=True)
+
+
+class StillClock:
+    """The time of a simulated exchange in lock-step, which stands still for who only reads.
+
+    A question must not let the market go on without its trader. Where a read has to wait for its turn, the exchange is
+    moved by just that, which is less than a second.
+    """
+
+    def __init__(self, start: Millis, environment: Mapping[str, str]) -> None:
+        self._now = start
+        self._control = environment[CONTROL_VARIABLE].rstrip("/")
+        self._headers = {"X-Twin-Token": environment.get(TOKEN_VARIABLE, "")}
+
+    def now(self) -> Millis:
+        """Return the exchange's time."""
+        return self._now
+
+    async def sleep_until(self, at: Millis) -> None:
+        """Move the exchange to `at` if it is not there yet."""
+        await asyncio.sleep(0)
+        async with aiohttp.ClientSession(headers=self._headers) as session:
+            while self._now < at:
+                async with session.post(f"{self._control}/wait", json={"until": at, "seen": None}) as reply:
+                    woken = await reply.json()
+                if reply.status != HTTPStatus.OK:
+                    raise ConfigError(
+                        f"the simulated exchange does not move: {woken.get('error')}",
+                        remedy=f"export the control address and {TOKEN_VARIABLE} that it announced",
+                    )
+                self._now = Millis(max(self._now, int(woken["now"])))
+                await asyncio.sleep(NAP_S)
 
 
 def _paper_exchange(path: Path) -> SimulatedExchange:

@@ -89,8 +89,12 @@ def trade_in(line: Stored) -> Trade:
 
 
 def alarm_text(line: Stored) -> str:
-    """Return an alarm in one line, as it was written down."""
-    return ", ".join(f"{name} {value}" for name, value in line.entry.body.items())
+    """Return an alarm in one line, as it was written down: what it is about first."""
+    body = dict(line.entry.body)
+    topic, tier = body.pop("topic", ""), body.pop("tier", "")
+    about = " ".join(str(part) for part in (tier, topic) if part)
+    said = ", ".join(str(value) if name == "what" else f"{name} {value}" for name, value in body.items())
+    return f"{about}: {said}" if about else said
 
 
 def halts(status: Status) -> list[tuple[str, str]]:
