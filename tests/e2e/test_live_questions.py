@@ -80,6 +80,7 @@ def test_the_demo_trades_asks_and_agrees_to_the_last_money_unit(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "journal and exchange agree to the money unit" in done.stdout
+    assert "exchange read at 2023-05-02 00:00 JST" in done.stdout  # the market has not gone on since the trader stopped
     assert "all with the same hash" in done.stdout
     assert done.stdout.rstrip().endswith("all agree to the last money unit (0.0001 JPY)")
     assert (tmp_path / "demo/report/report.html").is_file()

@@ -217,15 +217,15 @@ class Orchestrator:
         parts, self._parts, self._ready = self._parts, None, None
         if parts is None:
             return
+        if self._driver is not None:  # first: a simulated market must not go on while nobody trades
+            self._driver.cancel()
+            await asyncio.gather(self._driver, return_exceptions=True)
+            self._driver = None
         if self._end_page is not None:
             await self._end_page()
             self._end_page = None
         await parts.exchange.close()
         await parts.close()
-        if self._driver is not None:
-            self._driver.cancel()
-            await asyncio.gather(self._driver, return_exceptions=True)
-            self._driver = None
         await parts.notifier.close()
         with suppress(LeaseLost, JournalFailed):
             await parts.journal.release()
