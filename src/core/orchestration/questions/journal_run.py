@@ -1,6 +1,7 @@
 """A journal as the run of a backtest: the same files, so that the same report draws what really happened."""
 
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ from src.backtest.evaluator import Record, assess, count_exits, count_reasons, c
 from src.backtest.fold import Output, Tape, empty_output, write_decision, write_trade
 from src.backtest.result import BacktestResult
 from src.core.config import Settings
-from src.core.domain.account import Trade
+from src.core.domain.account import PredictionStatus, Trade
 from src.core.domain.candles import Candles, SeriesInfo
 from src.core.domain.journal import Kind, Stored
 from src.core.domain.market import PPM, Bar, Instrument, Money
@@ -23,6 +24,7 @@ from src.trading.decision_record import Recorded, read_decision
 from src.trading.journal import JournalReader
 
 Ints = npt.NDArray[np.int64]
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _REMEDY: Final = "let the trader run for some candles, then ask again"
 
 
@@ -126,7 +128,7 @@ def _summary(
     return {
         "series": result.series.name,
         "source": result.series.source,
-        "synthetic": False,
+        "synthetic": _is_simulated(settings),
         "symbol": pair.symbol,
         "from": format_jst(Millis(int(tape.closed_at[0]) - BAR_15M)),
         "to": format_jst(Millis(int(tape.closed_at[-1]))),
@@ -153,11 +155,26 @@ def _summary(
         "data_hash": candles.sha256(),
         "config_hash": config,
         "settings": settings.model_dump(mode="json"),
-        "model": {"used": False},
+        "model": _model(tape, settings),
         "trials_counted": 0,
         "trial_ledger": None,
         "statistics": statistics(assess(record, None)),
     }
+
+
+def _is_simulated(settings: Settings) -> bool:
+    """Return whether the candles came from this machine: from a simulated exchange, not from a market."""
+    url = settings.data.base_url
+    return url is not None and urlsplit(url).hostname in _THIS_MACHINE
+
+
+def _model(tape: Tape, settings: Settings) -> dict[str, Any]:
+    """Return what the journal tells of the model: whether it was to be asked, and on how many bars it answered."""
+    if not settings.model.used:
+        return {"used": False}
+    bars, good = len(tape.closed_at), int(np.count_nonzero(tape.prediction_status == PredictionStatus.GOOD))
+    status = PredictionStatus.GOOD if good else PredictionStatus.NONE
+    return {"used": True, "status": status.name, "text": f"asked, and good on {good:,} of {bars:,} bars"}
 
 
 def _rates(ppm: Ints) -> list[float]:

@@ -41,3 +41,23 @@ def test_a_report_can_read_what_is_written(result, tmp_path):
     summary = json.loads((tmp_path / "run/summary.json").read_text())
     assert summary["series"] == "paper journal"
     assert summary["config_hash"] == result.summary["config_hash"]
+
+
+def told(traded, **changes: dict) -> dict:
+    settings = traded.settings.model_copy(
+        update={name: getattr(traded.settings, name).model_copy(update=values) for name, values in changes.items()}
+    )
+    with JournalReader(database_url(traded.journal, {})) as reader:
+        return journal_run(reader, settings).summary
+
+
+def test_candles_of_this_machine_are_told_for_simulated_ones(traded):
+    assert told(traded, data={"base_url": "http://127.0.0.1:8080"})["synthetic"]
+    assert not told(traded, data={"base_url": None})["synthetic"]
+
+
+def test_a_model_that_was_to_be_asked_and_never_answered_is_told(traded):
+    assert told(traded, model={"used": False})["model"] == {"used": False}
+    model = told(traded, model={"used": True})["model"]
+    assert (model["used"], model["status"]) == (True, "NONE")
+    assert "good on 0 of" in model["text"]
