@@ -111,4 +111,8 @@ def _signature(secret: str, prefix: str, request: Request) -> bytes:
 
 
 def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")  # the HTTP parser's way of keeping bytes that are not UTF-8
+    """Return the bytes that a text came from; half a character, which no HTTP parser makes, is kept as it is."""
+    try:
+        return text.encode("utf-8", "surrogateescape")  # the HTTP parser's way of keeping bytes that are not UTF-8
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

@@ -123,3 +123,8 @@ def test_each_missing_or_foreign_header_has_its_own_code(headers, code):
 
 def test_a_revoked_key_is_unknown():
     assert code_of(windowed(), known=keys(revoked=True)) == 20002
+
+
+@pytest.mark.parametrize("odd", [chr(0xD800), chr(0xDC80), "署名"])
+def test_a_signature_of_odd_characters_is_a_bad_signature(odd):
+    assert code_of({**windowed(), "ACCESS-SIGNATURE": odd}) == 20005
