@@ -125,7 +125,7 @@ def backtest(
     import asyncio
 
     from src.backtest.engine import BacktestEngine
-    from src.backtest.reporter import run_name, summary_json, write_run
+    from src.backtest.reporter import run_folder, summary_json, write_run
     from src.core.clock import SystemClock
     from src.core.config import load_config
     from src.core.domain.time import to_datetime
@@ -148,7 +148,7 @@ def backtest(
             progress=progress,
         )
         result = asyncio.run(engine.run_backtest(bounds[0], bounds[1], symbol, days=days))
-    folder = out or Path(settings.backtest.output) / run_name(SystemClock().now(), result)
+    folder = out or run_folder(Path(settings.backtest.output), SystemClock().now(), result)
     write_run(result, folder)
     kept = ("series", "from", "to", "bars", "trades", "final_balance", "data_hash", "config_hash")
     _log(settings).info("backtest finished", run=str(folder), **{name: result.summary[name] for name in kept})

@@ -183,14 +183,14 @@ def report(
     from src.core.config import load_config
 
     if journal:
-        from src.backtest.reporter import run_name, write_run
+        from src.backtest.reporter import run_folder, write_run
         from src.core.clock import SystemClock
         from src.core.orchestration.questions.journal_run import journal_run
 
         settings = settings_of(mode, config)
         with journal_of(settings) as reader:
             result = journal_run(reader, settings)
-        run = run or Path(settings.backtest.output) / run_name(SystemClock().now(), result)
+        run = run or run_folder(Path(settings.backtest.output), SystemClock().now(), result)
         write_run(result, run)
     else:
         settings = load_config(config or BACKTEST_CONFIG)

@@ -10,6 +10,7 @@ import io
 import json
 import shutil
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from src.core.domain.account import Trade
 from src.core.domain.market import Instrument, Money
 from src.core.domain.orders import ExitReason, Reason
 from src.core.domain.reason_words import LANGUAGES, REASON_WORDS
-from src.core.domain.time import Millis, format_jst
+from src.core.domain.time import JST, Millis, format_jst, to_datetime
 from src.core.exceptions import ConfigError
 
 Column = Any  # pyarrow.Array of one of several types
@@ -371,7 +372,14 @@ def _refusals(summary: dict[str, Any], none: str) -> str:
     return ", ".join(f"{name} {100 * n / summary['bars']:.1f} %" for name, n in largest) or none
 
 
-def run_name(at: Millis, result: BacktestResult) -> str:
-    """Return the folder name of a run that finished at `at`: when it ran, on what, and a part of its hash."""
-    stamp = format_jst(at).replace("-", "").replace(":", "").replace(" JST", "").replace(" ", "-")
-    return f"{stamp}-{result.series.name}-{result.summary['config_hash'][:8]}"
+def run_folder(parent: Path, at: Millis, result: BacktestResult) -> Path:
+    """Return where in `parent` a run that finished at `at` belongs; nobody has that folder yet.
+
+    Its name says when it ran, on what and over which days, and ends in a part of its settings' hash. Runs that would
+    share a name (the same again within a second) are numbered.
+    """
+    days = "-".join(result.summary[end][:10].replace("-", "") for end in ("from", "to"))
+    stamp = to_datetime(at).astimezone(JST).strftime("%Y%m%d-%H%M%S")
+    name = f"{stamp}-{result.series.name}-{days}-{result.summary['config_hash'][:8]}"
+    free = (parent / (name if number == 1 else f"{name}-{number}") for number in count(1))
+    return next(folder for folder in free if not folder.exists())

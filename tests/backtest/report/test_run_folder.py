@@ -5,8 +5,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from src.backtest.report.run_folder import NO_STOP, read_run
+from src.backtest.reporter import run_folder
 from src.core.domain.market import Side
 from src.core.domain.orders import ExitReason, Reason
+from src.core.domain.time import parse_time
 from src.core.exceptions import ConfigError
 from src.trading.ledger import worse
 
@@ -111,3 +113,14 @@ def test_a_summary_that_is_not_one_is_refused(folder, text):
 
 def test_results_in_risks_are_unknown_where_the_risk_is(run):
     assert np.allclose(run.trades.result_r, run.trades.net / run.trades.risk)
+
+
+def test_each_run_has_a_folder_of_its_own_that_names_its_days(result, tmp_path):
+    at = parse_time("2026-11-25T20:10:05")
+    first = run_folder(tmp_path, at, result)
+    assert first.name == f"20261125-201005-sample-20230101-20230401-{result.summary['config_hash'][:8]}"
+    first.mkdir()
+    second = run_folder(tmp_path, at, result)
+    assert second.name == f"{first.name}-2"
+    second.mkdir()
+    assert run_folder(tmp_path, at, result).name == f"{first.name}-3"
