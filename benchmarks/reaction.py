@@ -7,7 +7,6 @@ asking it to move costs a round trip wherever the trader waits, so what is shown
 """
 
 import asyncio
-import os
 import statistics
 import sys
 import tempfile
@@ -85,25 +84,7 @@ def main() -> None:
     days = int(sys.argv[1]) if len(sys.argv) > 1 else 7
     arguments = ("--data", "sample", "--lock-step", "--bars", "--start", START)
     with tempfile.TemporaryDirectory() as folder, started_twin(*arguments) as twin:
-        told, account = twin.announced, twin.announced["accounts"][0]
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("TRADER__")},
-            "TWIN_CONTROL_URL": told["control"],
-            "TWIN_CONTROL_TOKEN": told["control_token"],
-            "BITBANK_API_KEY": account["key"],
-            "BITBANK_API_SECRET": account["secret"],
-            "TRADER__EXCHANGE__PRIVATE_URL": told["rest"],
-            "TRADER__EXCHANGE__PUBLIC_URL": told["rest"],
-            "TRADER__EXCHANGE__PRIVATE_STREAM": told["private_stream"],
-            "TRADER__EXCHANGE__PUBLIC_STREAM": told["public_stream"],
-            "TRADER__DATA__BASE_URL": told["rest"],
-            "TRADER__DATA__TRADING": str(Path(folder) / "trading"),
-            "TRADER__JOURNAL__FOLDER": str(Path(folder) / "state"),
-            "TRADER__JOURNAL__LEASE_S": "300",
-            "TRADER__EXECUTION__WATCH_SECONDS": "900",
-            "TRADER__MODEL__USED": "false",
-            "TRADER__MONITORING__PORT": "0",
-        }
+        environment = twin.trader_environment(Path(folder))
         began = time.perf_counter()
         watch = asyncio.run(measure(days, environment))
         wall = time.perf_counter() - began

@@ -9,7 +9,6 @@ scripts/demo/compare_books.py, which shares no code with either.
 
 import argparse
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -22,7 +21,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from src.twin.process import ROOT, RunningTwin
+
 MAIN = [sys.executable, str(ROOT / "main.py")]
 CONFIG = "config/production/base.yaml"
 BARS_A_DAY = 96
@@ -42,7 +44,7 @@ def main() -> int:
     began = time.monotonic()
     twin, announced = start_twin(folder, given.start)
     try:
-        environment = environment_for(folder, announced)
+        environment = RunningTwin(twin, announced).trader_environment(folder, exported_settings=True)
         until = (datetime.fromisoformat(given.start) + timedelta(days=given.days)).isoformat()
         print(f"exchange: {announced['rest']} (simulated; no order is real)", flush=True)
         failed = trade(folder, environment, until, given.days * BARS_A_DAY)
@@ -64,29 +66,6 @@ def start_twin(folder: Path, start: str) -> "tuple[subprocess.Popen[str], dict[s
         raise SystemExit(f"the twin did not start: see {folder / 'twin.log'}")
     announced: dict[str, Any] = json.loads(line)
     return twin, announced
-
-
-def environment_for(folder: Path, announced: dict[str, Any]) -> dict[str, str]:
-    """Return what a user exports to point the trader at the twin and to let it drive the twin's time."""
-    account = announced["accounts"][0]
-    own = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL"}}
-    return own | {
-        "TWIN_CONTROL_URL": announced["control"],
-        "TWIN_CONTROL_TOKEN": announced["control_token"],
-        "BITBANK_API_KEY": account["key"],
-        "BITBANK_API_SECRET": account["secret"],
-        "TRADER__EXCHANGE__PRIVATE_URL": announced["rest"],
-        "TRADER__EXCHANGE__PUBLIC_URL": announced["rest"],
-        "TRADER__EXCHANGE__PRIVATE_STREAM": announced["private_stream"],
-        "TRADER__EXCHANGE__PUBLIC_STREAM": announced["public_stream"],
-        "TRADER__DATA__BASE_URL": announced["rest"],
-        "TRADER__DATA__TRADING": str(folder / "candles"),
-        "TRADER__JOURNAL__FOLDER": str(folder / "state"),
-        "TRADER__JOURNAL__LEASE_S": "300",
-        "TRADER__EXECUTION__WATCH_SECONDS": "900",
-        "TRADER__MODEL__USED": "false",
-        "TRADER__MONITORING__PORT": "0",
-    }
 
 
 def trade(folder: Path, environment: dict[str, str], until: str, bars: int) -> int:

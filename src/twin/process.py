@@ -42,6 +42,33 @@ class RunningTwin(NamedTuple):
         """The accounts it was started with."""
         return [Account(**row) for row in self.announced["accounts"]]
 
+    def trader_environment(self, folder: Path, *, exported_settings: bool = False) -> dict[str, str]:
+        """Return what a user exports to point a trader at this twin, with all that it keeps below `folder`.
+
+        In lock-step it lets the trader drive the twin's time. A database named for another trader is left out, and so
+        are settings that were exported before, unless they are asked for. The trader looks at the market once a candle,
+        needs no model, and its lease outlasts the pauses of a busy machine.
+        """
+        account = self.accounts[0]
+        others = ("DATABASE_URL",) if exported_settings else ("DATABASE_URL", "TRADER__")
+        return {name: value for name, value in os.environ.items() if not name.startswith(others)} | {
+            "TWIN_CONTROL_URL": str(self.announced["control"]),
+            "TWIN_CONTROL_TOKEN": str(self.announced["control_token"]),
+            "BITBANK_API_KEY": account.key,
+            "BITBANK_API_SECRET": account.secret,
+            "TRADER__EXCHANGE__PRIVATE_URL": self.rest,
+            "TRADER__EXCHANGE__PUBLIC_URL": self.rest,
+            "TRADER__EXCHANGE__PRIVATE_STREAM": str(self.announced["private_stream"]),
+            "TRADER__EXCHANGE__PUBLIC_STREAM": str(self.announced["public_stream"]),
+            "TRADER__DATA__BASE_URL": self.rest,
+            "TRADER__DATA__TRADING": str(folder / "candles"),
+            "TRADER__JOURNAL__FOLDER": str(folder / "state"),
+            "TRADER__JOURNAL__LEASE_S": "300",
+            "TRADER__EXECUTION__WATCH_SECONDS": "900",
+            "TRADER__MODEL__USED": "false",
+            "TRADER__MONITORING__PORT": "0",
+        }
+
     def control(self, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
         """Call the control endpoint.
 

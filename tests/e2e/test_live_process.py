@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -20,30 +19,6 @@ START, UNTIL = "2023-05-01", "2023-05-01T09:45"  # in Japan: an entry, its stop,
 CASH = 10_000_000  # JPY that a twin's user starts with
 
 
-def environment(folder: Path, twin) -> dict[str, str]:
-    """What a user exports to point the trader at a twin and to let it drive the twin's time."""
-    told, account = twin.announced, twin.announced["accounts"][0]
-    own = {name: value for name, value in os.environ.items() if not name.startswith("TRADER__")}
-    return own | {
-        "PYTHONPATH": str(ROOT),
-        "TWIN_CONTROL_URL": told["control"],
-        "TWIN_CONTROL_TOKEN": told["control_token"],
-        "BITBANK_API_KEY": account["key"],
-        "BITBANK_API_SECRET": account["secret"],
-        "TRADER__EXCHANGE__PRIVATE_URL": told["rest"],
-        "TRADER__EXCHANGE__PUBLIC_URL": told["rest"],
-        "TRADER__EXCHANGE__PRIVATE_STREAM": told["private_stream"],
-        "TRADER__EXCHANGE__PUBLIC_STREAM": told["public_stream"],
-        "TRADER__DATA__BASE_URL": told["rest"],
-        "TRADER__DATA__TRADING": str(folder / "trading"),
-        "TRADER__JOURNAL__FOLDER": str(folder / "state"),
-        "TRADER__JOURNAL__LEASE_S": "300",
-        "TRADER__EXECUTION__WATCH_SECONDS": "900",
-        "TRADER__MODEL__USED": "false",
-        "TRADER__MONITORING__PORT": "0",
-    }
-
-
 def lines(folder: Path, kind: str) -> list[dict]:
     with sqlite3.connect(f"file:{folder / 'state' / 'live.db'}?mode=ro", uri=True) as journal:
         rows = journal.execute("SELECT body FROM journal_entries WHERE kind = ? ORDER BY number", (kind,))
@@ -54,7 +29,13 @@ def test_the_trader_on_an_exchange_decides_and_earns_what_a_backtest_says(start_
     twin = start_twin(data="sample", lock_step=True, bars=True, start=START)
     command = [sys.executable, str(ROOT / "main.py"), "--mode", "live", "--until", UNTIL]
     ran = subprocess.run(
-        command, cwd=ROOT, env=environment(tmp_path, twin), capture_output=True, text=True, timeout=300, check=False
+        command,
+        cwd=ROOT,
+        env=twin.trader_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert ran.returncode == 0, ran.stderr
     decided, traded = lines(tmp_path, "decision")[1:], lines(tmp_path, "trade")  # its first bar closed at the start

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from scripts.demo.compare_books import Books, compare_positions, compare_trades
-from tests.e2e.test_live_process import ROOT, environment
+from tests.e2e.test_live_process import ROOT
 
 
 def run(folder: Path, twin, *words: str, **changed: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-B", str(ROOT / "main.py"), *words],
         cwd=ROOT,
-        env=environment(folder, twin) | changed,
+        env=twin.trader_environment(folder) | changed,
         capture_output=True,
         text=True,
         timeout=120,
