@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from src.backtest.exchange.kinds import OPENING, MarginState, PositionSide
+from src.backtest.exchange.kinds import BUY, LONG, SELL, MarginState, PositionSide
 from src.backtest.exchange.order import Order
 from src.backtest.exchange.views import NoticeView, TradeView, UserId
 from src.core.domain.market import Side
@@ -44,12 +44,12 @@ class Position:
     @property
     def sign(self) -> int:
         """1 for long, -1 for short."""
-        return int(OPENING[self.side])
+        return 1 if self.side is LONG else -1
 
     @property
     def closing(self) -> Side:
         """The side of an order that closes it."""
-        return Side.SELL if self.side is PositionSide.LONG else Side.BUY
+        return SELL if self.side is LONG else BUY
 
     @property
     def closable(self) -> int:

@@ -4,6 +4,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from src.backtest.exchange.kinds import BUY
 from src.backtest.exchange.order import Order
 from src.core.domain.market import Side
 
@@ -73,7 +74,7 @@ class BookSide:
         level.lots -= lots
         order.remaining -= lots
         if order.remaining == 0:
-            self._leave(level, order)
+            self._leave(level, order.id)
 
     def enlarge(self, order: Order, lots: int) -> bool:
         """Add `lots` to an order at rest if it is the last in its queue; return whether it was."""
@@ -85,13 +86,27 @@ class BookSide:
         return True
 
     def remove(self, order: Order) -> None:
-        """Take an order out of the book; what remains of it stays written on it."""
-        level = self.levels[order.price or 0]
-        level.lots -= order.remaining
-        self._leave(level, order)
+        """Take an order out of the book; what remains of it stays written on it.
 
-    def _leave(self, level: Level, order: Order) -> None:
-        del level.orders[order.id]
+        Raises
+        ------
+        KeyError
+            If it is not there.
+        """
+        if not self.discard(order):
+            raise KeyError(order.id)
+
+    def discard(self, order: Order) -> bool:
+        """Take an order out of the book if it is there; return whether it was."""
+        level = self.levels.get(order.price or 0)
+        if level is None or order.id not in level.orders:
+            return False
+        level.lots -= order.remaining
+        self._leave(level, order.id)
+        return True
+
+    def _leave(self, level: Level, order_id: int) -> None:
+        del level.orders[order_id]
         if not level.orders:
             del self.levels[level.price]
             rank = level.price * self.sign
@@ -147,11 +162,11 @@ class Book:
 
     def side(self, side: Side) -> BookSide:
         """Return where orders of `side` rest."""
-        return self.bids if side is Side.BUY else self.asks
+        return self.bids if side is BUY else self.asks
 
     def against(self, side: Side) -> BookSide:
         """Return what orders of `side` trade with."""
-        return self.asks if side is Side.BUY else self.bids
+        return self.asks if side is BUY else self.bids
 
     @property
     def crossed(self) -> bool:

@@ -7,7 +7,7 @@ from src.backtest.exchange.account import User
 from src.backtest.exchange.codes import Refused
 from src.backtest.exchange.holds import end, take_holds, withdraw
 from src.backtest.exchange.intake import known_market, read_order
-from src.backtest.exchange.kinds import CANCELED, EventKind, OrderStatus, OrderType, PairStatus
+from src.backtest.exchange.kinds import CANCELED, HALT, INACTIVE, ORDER, ORDER_NEW, OrderStatus, OrderType
 from src.backtest.exchange.market import Market
 from src.backtest.exchange.matching import execute
 from src.backtest.exchange.order import Order
@@ -30,14 +30,14 @@ def submit(state: State, user: User, request: OrderRequest) -> OrderView:
     place = len(state.events)
     if (order.lots or 0) > market.rules.limit_max_lots:
         end(state, order, OrderStatus.REJECTED)
-    elif order.waiting:
+    elif order.status is INACTIVE:
         begin_waiting(state, market, order)
     else:
         take_holds(state, market, order)
         execute(state, market, order)
     view = state.view(order)
-    state.tell(EventKind.ORDER_NEW, user.id, order.pair, view)
-    if state.switches.events and len(state.events) - place > 1:  # the news of an order comes before that of its fills
+    state.tell(ORDER_NEW, user.id, order.pair, view)
+    if len(state.events) - place > 1:  # the news of an order comes before that of its fills
         state.events.insert(place, state.events.pop())
     settle_down(state)
     unchanged = view.status is order.status and view.executed_lots == order.executed
@@ -53,13 +53,15 @@ def settle_down(state: State) -> None:
             break
         if not supervise(state):
             break
-    state.report_moves()
+    if state.moved_positions or state.moved_assets:
+        state.report_moves()
 
 
 def _follow_price(state: State) -> bool:
+    breaks = state.switches.breaker
     for pair in state.touched:
         market = state.markets[pair]
-        if (state.switches.breaker and breaker.check(state, market)) or (
+        if (breaks and breaker.check(state, market)) or (
             market.waiting.count and market.play is None and fire_next(state, market)
         ):
             return True
@@ -81,7 +83,7 @@ def _cancelable(state: State, user: User, market: Market, order_id: int) -> Orde
     order = state.orders.get(order_id)
     if order is None or order.user != user.id or order.pair != market.rules.pair:
         raise Refused(codes.ORDER_NOT_FOUND)
-    if market.status is PairStatus.HALT:
+    if market.status is HALT:
         raise Refused(codes.SUSPENDED)
     if market.rules.flags.stop_order_and_cancel:
         raise Refused(codes.ORDERS_AND_CANCELS_STOPPED)
@@ -106,7 +108,7 @@ def _cancel(state: State, order: Order) -> OrderView:
         return state.view(order)
     withdraw(state, order)
     view = state.view(order)
-    state.tell(EventKind.ORDER, order.user, order.pair, view)
+    state.tell(ORDER, order.user, order.pair, view)
     return view
 
 

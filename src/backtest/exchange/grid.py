@@ -1,9 +1,10 @@
 """From decimal text to the exchange's integers, exactly; what does not fit is said, not rounded."""
 
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from typing import Final, NamedTuple
 
 LONGEST: Final = 18  # digits before the point: larger numbers are larger than every limit
+EXACT: Final = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX)
 
 
 class OnGrid(NamedTuple):
@@ -18,16 +19,13 @@ def on_grid(value: Decimal, digits: int) -> OnGrid | None:
 
     Numbers of more than 18 digits before the point come back as `10**(18 + digits)`, cut.
     """
-    if not value.is_finite() or value <= 0:
+    if not value.is_finite() or value.is_signed() or not value:
         return None
     size = value.adjusted()
     if size >= LONGEST:
         return OnGrid(10 ** (LONGEST + digits), False)
     if size < -digits:
         return OnGrid(0, False)
-    _, figures, exponent = value.as_tuple()
-    spare = -digits - int(exponent)  # figures beyond the grid
-    if spare <= 0:
-        return OnGrid(int(value.scaleb(digits)), True)
-    kept = figures[: len(figures) - spare]
-    return OnGrid(int("".join(map(str, kept)) or "0"), not any(figures[len(kept) :]))
+    scaled = value.scaleb(digits, EXACT) if digits else value
+    steps = int(scaled)
+    return tuple.__new__(OnGrid, (steps, steps == scaled))  # half the time of OnGrid(…)

@@ -1,11 +1,11 @@
 """What an order sets aside: cash or coins of a spot order, margin of an opening one, position of a closing one."""
 
-from src.backtest.exchange.kinds import OrderStatus
+from src.backtest.exchange.kinds import INACTIVE, SELL, OrderStatus
 from src.backtest.exchange.margin import ratio
 from src.backtest.exchange.market import Market
 from src.backtest.exchange.order import Order
 from src.backtest.exchange.state import JPY, State
-from src.core.domain.market import PPM, Side
+from src.core.domain.market import PPM
 
 
 def cash_needed(market: Market, price: int, lots: int) -> int:
@@ -16,19 +16,19 @@ def cash_needed(market: Market, price: int, lots: int) -> int:
 
 def held_asset(market: Market, order: Order) -> str:
     """Return which asset an order locks."""
-    spot_sell = order.position_side is None and order.side is Side.SELL
+    spot_sell = order.position_side is None and order.side is SELL
     return market.rules.base_asset if spot_sell else JPY
 
 
 def hold_price(order: Order) -> int:
     """Return the price at which an order's cost is counted ahead: its limit, else the trigger it waits for, else 0."""
-    return order.price or (order.trigger if order.waiting else None) or 0
+    return order.price or (order.trigger if order.status is INACTIVE else None) or 0
 
 
 def wanted_hold(state: State, market: Market, order: Order) -> int:
     """Return the units an order locks for what remains of it."""
     if order.position_side is None:
-        if order.side is Side.SELL:
+        if order.side is SELL:
             return order.remaining * market.units_per_lot
         if not order.remaining:
             return 0
@@ -56,6 +56,8 @@ def take_holds(state: State, market: Market, order: Order) -> None:
 
 def rehold(state: State, market: Market, order: Order) -> None:
     """Bring what an order locks in line with what remains of it."""
+    if order.position_side is not None and not state.switches.margin_orders_lock_cash:
+        return
     wanted = wanted_hold(state, market, order)
     if wanted != order.held:
         asset = held_asset(market, order)
@@ -99,7 +101,8 @@ def end(state: State, order: Order, status: OrderStatus) -> None:
     """Give an order its terminal status and everything back; it must be out of the book and of the waiting list."""
     order.status = status
     order.cancel_at = None
-    release_holds(state, state.market_of(order), order)
+    if order.held or order.ordered or order.reserved:
+        release_holds(state, state.markets[order.pair], order)
     if state.active.pop(order.id, None) is not None:
         del state.users[order.user].active[order.id]
     state.ended.append((state.now, order.id))
@@ -110,8 +113,7 @@ def withdraw(state: State, order: Order) -> None:
     market = state.market_of(order)
     if order.waiting:
         market.waiting.remove(order)
-    elif market.book.side(order.side).holds(order):  # an order on its way in is in neither
-        market.book.side(order.side).remove(order)
+    elif market.book.side(order.side).discard(order):  # an order on its way in is in neither
         touch_book(state, market)
     order.canceled_at = state.now
     end(state, order, OrderStatus.CANCELED_PARTIALLY_FILLED if order.executed else OrderStatus.CANCELED_UNFILLED)

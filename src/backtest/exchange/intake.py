@@ -5,6 +5,7 @@ then form and size; then what is stopped at present; then what the account allow
 """
 
 from decimal import Decimal
+from typing import Final
 
 from src.backtest.exchange import codes
 from src.backtest.exchange.account import User
@@ -12,15 +13,20 @@ from src.backtest.exchange.codes import Refused
 from src.backtest.exchange.grid import on_grid
 from src.backtest.exchange.holds import cash_needed, hold_price
 from src.backtest.exchange.kinds import (
-    OPENING,
+    BUY,
+    HALT,
+    INACTIVE,
+    LIMIT,
+    LONG,
+    MARKET,
     PRICED_TYPES,
+    SELL,
     SIDE_OF,
     TRIGGERED_TYPES,
+    UNFILLED,
     USER_TYPES,
     MarginState,
-    OrderStatus,
     OrderType,
-    PairStatus,
     PositionSide,
 )
 from src.backtest.exchange.margin import capacity
@@ -28,7 +34,7 @@ from src.backtest.exchange.market import Market
 from src.backtest.exchange.matching import reach, sweep_limit
 from src.backtest.exchange.order import Order
 from src.backtest.exchange.requests import OrderRequest
-from src.backtest.exchange.rules import Flags
+from src.backtest.exchange.rules import NO_FLAGS, Flags
 from src.backtest.exchange.state import JPY, State
 from src.backtest.exchange.switches import Scope
 from src.backtest.exchange.triggers import fires_at_once
@@ -36,9 +42,10 @@ from src.core.domain.market import PPM, Money, Side
 from src.core.domain.time import DAY, Millis
 from src.trading.ledger import share
 
-NO_FLAGS = Flags()
-LIFE = 180 * DAY
-PROTECTIONS = (OrderType.TAKE_PROFIT, OrderType.STOP_LOSS)
+LIFE: Final = 180 * DAY
+PROTECTIONS: Final = (OrderType.TAKE_PROFIT, OrderType.STOP_LOSS)
+POSITION_SIDES: Final = {side.value: side for side in PositionSide}
+RESTRICTED: Final = (MarginState.LOSSCUT, MarginState.DEBT)
 
 
 def known_market(state: State, pair: str | None) -> Market:
@@ -69,7 +76,7 @@ def read_order(state: State, user: User, request: OrderRequest) -> Order:
     kind, side, position_side = _read_words(market, request)
     _check_present(state, request, kind)
     lots, price, trigger = _read_numbers(state, market, request, kind, side)
-    opens = position_side is not None and OPENING[position_side] is side
+    opens = position_side is not None and (position_side is LONG) is (side is BUY)
     order = Order(
         0,
         user.id,
@@ -82,7 +89,7 @@ def read_order(state: State, user: User, request: OrderRequest) -> Order:
         price,
         trigger,
         request.post_only is True and market.continuous,  # outside continuous trading it is silently ignored
-        OrderStatus.INACTIVE if kind in TRIGGERED_TYPES else OrderStatus.UNFILLED,
+        INACTIVE if kind in TRIGGERED_TYPES else UNFILLED,
         lots or 0,
         state.now,
         Millis(state.now + LIFE),
@@ -108,11 +115,12 @@ def _read_words(market: Market, request: OrderRequest) -> tuple[OrderType, Side,
         if kind in PROTECTIONS:  # there is no position they could close
             raise Refused(codes.BAD_POSITION_SIDE)
         return kind, side, None
-    if request.position_side not in {"long", "short"}:
+    position_side = POSITION_SIDES.get(request.position_side)
+    if position_side is None:
         raise Refused(codes.BAD_POSITION_SIDE)
     if market.rules.margin is None:
         raise Refused(codes.NOT_MARGINABLE)
-    return kind, side, PositionSide(request.position_side)
+    return kind, side, position_side
 
 
 def _check_present(state: State, request: OrderRequest, kind: OrderType) -> None:
@@ -125,7 +133,7 @@ def _check_present(state: State, request: OrderRequest, kind: OrderType) -> None
         raise Refused(codes.MISSING_TRIGGER)
     if isinstance(request.post_only, str):
         raise Refused(codes.BAD_POST_ONLY)
-    if request.post_only and kind is not OrderType.LIMIT:
+    if request.post_only and kind is not LIMIT:
         raise Refused(codes.POST_ONLY_NOT_LIMIT)
 
 
@@ -180,25 +188,28 @@ def _read_amount(state: State, market: Market, value: Decimal, kind: OrderType, 
         ):
             raise Refused(codes.TOO_BIG)
     elif found.steps > rules.market_max_lots:
-        raise Refused(codes.MARKET_BUY_TOO_BIG if side is Side.BUY else codes.TOO_BIG)
+        raise Refused(codes.MARKET_BUY_TOO_BIG if side is BUY else codes.TOO_BIG)
     if not found.exact:
         raise Refused(state.switches.amount_digits_code)
     return found.steps
 
 
 def _check_direction(state: State, order: Order) -> None:
-    if order.opens and order.type in PROTECTIONS:
+    if not order.opens or order.type not in TRIGGERED_TYPES:
+        return
+    if order.type in PROTECTIONS:
         raise Refused(codes.WRONG_DIRECTION)
-    if order.opens and order.type in TRIGGERED_TYPES and not state.switches.stop_types_open:
+    if not state.switches.stop_types_open:
         raise Refused(codes.STOP_TYPE_OPENS)
 
 
 def _check_stopped(state: State, market: Market, order: Order) -> None:
-    if market.status is PairStatus.HALT:
+    if market.status is HALT:
         raise Refused(codes.SUSPENDED)
-    if market.rules.flags != NO_FLAGS:
-        _check_flags(market.rules.flags, order)
-    if order.type is OrderType.MARKET and not market.continuous:
+    flags = market.rules.flags
+    if flags is not NO_FLAGS and flags != NO_FLAGS:
+        _check_flags(flags, order)
+    if order.type is MARKET and not market.continuous:
         raise Refused(codes.NOT_CONTINUOUS)
     if order.lots is not None and order.lots < market.min_lots:
         raise Refused(codes.MINIMUM_RAISED)
@@ -233,9 +244,10 @@ def _check_flags(flags: Flags, order: Order) -> None:
 def _check_account(state: State, market: Market, user: User, order: Order) -> None:
     if order.position_side is not None:
         _check_margin_business(market, user, order)
-    if order.waiting and market.play is None and fires_at_once(state, market, order):
+    if order.status is INACTIVE and market.play is None and fires_at_once(state, market, order):
         raise Refused(codes.FIRES_AT_ONCE)
-    if order.type is not OrderType.MARKET and _open_orders(state, user, order) >= state.switches.open_order_cap:
+    cap = state.switches.open_order_cap
+    if len(user.active) >= cap and order.type is not MARKET and _open_orders(state, user, order) >= cap:
         raise Refused(codes.TOO_MANY_ORDERS)
     if _oversized(market, order):
         return  # it will be rejected, nothing is set aside
@@ -248,7 +260,7 @@ def _check_account(state: State, market: Market, user: User, order: Order) -> No
 
 
 def _oversized(market: Market, order: Order) -> bool:
-    return order.type in PRICED_TYPES and (order.lots or 0) > market.rules.limit_max_lots
+    return (order.lots or 0) > market.rules.limit_max_lots and order.type in PRICED_TYPES
 
 
 def _check_margin_business(market: Market, user: User, order: Order) -> None:
@@ -257,7 +269,7 @@ def _check_margin_business(market: Market, user: User, order: Order) -> None:
             raise Refused(codes.MARGIN_NOT_REVIEWED)
         if market.rules.flags.margin_open_closed:
             raise Refused(codes.MARGIN_OPEN_CLOSED)
-        if user.state in {MarginState.LOSSCUT, MarginState.DEBT}:
+        if user.state in RESTRICTED:
             raise Refused(codes.MARGIN_RESTRICTED)
     elif market.rules.flags.margin_close_closed:
         raise Refused(codes.MARGIN_CLOSE_CLOSED)
@@ -265,8 +277,6 @@ def _check_margin_business(market: Market, user: User, order: Order) -> None:
 
 def _open_orders(state: State, user: User, order: Order) -> int:
     """Return how many open orders count toward the cap."""
-    if len(user.active) < state.switches.open_order_cap:
-        return len(user.active)
     everywhere = state.switches.cap_scope == Scope.ACCOUNT
     return sum(
         (everywhere or other.pair == order.pair) and (state.switches.waiting_counts or not other.waiting)
@@ -275,10 +285,10 @@ def _open_orders(state: State, user: User, order: Order) -> int:
 
 
 def _check_funds(state: State, market: Market, user: User, order: Order) -> None:
-    if order.side is Side.SELL:
-        if user.assets[market.rules.base_asset].free < order.remaining * market.units_per_lot:
+    if order.side is SELL:
+        if user.assets[market.base_asset].free < order.remaining * market.units_per_lot:
             raise Refused(codes.NO_FUNDS)
-    elif order.type is OrderType.MARKET:
+    elif order.type is MARKET:
         cost = market.money(reach(state, market, order, sweep_limit(state, market, order.side)).product)
         if cost + share(Money(cost), max(market.rules.fees.taker_ppm, 0)) > user.assets[JPY].free:
             raise Refused(codes.NO_FUNDS)
@@ -287,8 +297,9 @@ def _check_funds(state: State, market: Market, user: User, order: Order) -> None
 
 
 def _check_capacity(state: State, market: Market, user: User, order: Order, side: PositionSide) -> None:
-    product = hold_price(order) * order.remaining
-    if order.type is OrderType.MARKET:
+    if order.type is not MARKET:
+        product = hold_price(order) * order.remaining
+    else:
         product = reach(state, market, order, sweep_limit(state, market, order.side)).product
     if market.money_up(product) > capacity(state, user, market, side):
         raise Refused(codes.EXCEEDS_CAPACITY)

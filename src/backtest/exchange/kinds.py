@@ -64,6 +64,27 @@ SIDE_OF: Final = {"buy": Side.BUY, "sell": Side.SELL}
 OPENING: Final = SIDE_OF_POSITION
 """The side of an order that opens or adds to a position."""
 
+# Reading a member off its Enum costs twenty times what a name of this module costs; orders read many.
+BUY: Final = Side.BUY
+SELL: Final = Side.SELL
+LONG: Final = PositionSide.LONG
+SHORT: Final = PositionSide.SHORT
+LIMIT: Final = OrderType.LIMIT
+MARKET: Final = OrderType.MARKET
+LOSSCUT: Final = OrderType.LOSSCUT
+INACTIVE: Final = OrderStatus.INACTIVE
+UNFILLED: Final = OrderStatus.UNFILLED
+PARTIALLY_FILLED: Final = OrderStatus.PARTIALLY_FILLED
+FULLY_FILLED: Final = OrderStatus.FULLY_FILLED
+CONTINUOUS: Final = CircuitMode.NONE
+HALT: Final = PairStatus.HALT
+ORDER_NEW: Final = EventKind.ORDER_NEW
+ORDER: Final = EventKind.ORDER
+TRADE: Final = EventKind.TRADE
+ASSETS: Final = EventKind.ASSETS
+POSITION: Final = EventKind.POSITION
+TRANSACTION: Final = EventKind.TRANSACTION
+
 # tuples, not sets: members are found by identity, while hashing a member of an Enum is slow
 TRIGGERED_TYPES: Final = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.STOP_LOSS)
 PRICED_TYPES: Final = (OrderType.LIMIT, OrderType.STOP_LIMIT)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from src.backtest.exchange.account import Position, User
-from src.backtest.exchange.kinds import PositionSide
-from src.backtest.exchange.market import Market
+from src.backtest.exchange.kinds import LONG, SHORT, PositionSide
+from src.backtest.exchange.market import MONEY_PER_JPY, Market
 from src.backtest.exchange.rules import MarginTerms
 from src.backtest.exchange.state import JPY, State
 from src.backtest.exchange.switches import RequirementBasis
@@ -13,11 +13,11 @@ from src.backtest.exchange.views import AvailableBalance, MarginStatus
 from src.core.domain.market import PPM, Money
 from src.trading.ledger import share
 
-MONEY_PER_JPY = 10_000
-
 Marks = Mapping[str, int]
 """Prices supposed for pairs, in ticks."""
 NO_MARKS: Final[Marks] = {}
+
+BY_VALUE: Final = RequirementBasis.VALUE
 
 UNLIMITED: Final = 10**15  # money units: more than any account can use
 
@@ -75,55 +75,67 @@ def ratio(user: User, market: Market) -> int:
 
 
 def _price(state: State, market: Market, marks: Marks) -> int | None:
-    supposed = marks.get(market.rules.pair)
+    supposed = marks.get(market.rules.pair) if marks else None
     return state.mark(market) if supposed is None else supposed
 
 
 def collateral_value(state: State, user: User, marks: Marks = NO_MARKS) -> int:
     """Return cash and the haircut value of everything else, each asset cut to money units."""
-    total = user.assets[JPY].onhand
+    assets = user.assets
+    total = assets[JPY].onhand
     for market in state.markets.values():
-        rules = market.rules
-        units = user.assets[rules.base_asset].onhand
+        units = assets[market.base_asset].onhand
         price = _price(state, market, marks) if units else None
         if price is not None:
-            value = units * price * MONEY_PER_JPY * rules.collateral_ppm
-            total += value // (PPM * 10 ** (rules.base_precision + rules.price_digits))
+            total += units * price * market.collateral_multiplier // market.collateral_divisor
     return total
 
 
-def _result(market: Market, position: Position, price: int) -> int:
-    """Return a position's unrealised result, rounded down."""
-    if position.side is PositionSide.LONG:
-        return market.money(price * position.lots) - position.cost
-    return position.cost - market.money_up(price * position.lots)
-
-
-def _required(state: State, market: Market, user: User, position: Position, price: int) -> int:
-    basis = position.cost
-    if state.switches.requirement_basis == RequirementBasis.VALUE:
-        basis = market.money_up(price * position.lots)
-    return -(-basis * ratio(user, market) // PPM)
+def _part(market: Market, p: Position, price: int | None, ppm: int, *, by_value: bool) -> tuple[int, int, int, int]:
+    """Return what a position adds: unrealised result (rounded down), product, requirement (up), that of its orders."""
+    orders_required = -(-p.ordered * ppm // PPM)
+    if not p.lots or price is None:
+        return 0, 0, 0, orders_required
+    value, divisor = price * p.lots * market.multiplier, market.divisor
+    basis = -(-value // divisor) if by_value else p.cost
+    result = value // divisor - p.cost if p.side is LONG else p.cost + -value // divisor
+    return result, p.cost, -(-basis * ppm // PPM), orders_required
 
 
 def margin_of(state: State, user: User, marks: Marks = NO_MARKS) -> Margin:
     """Return a user's margin now, or as it would be if pairs were at the prices of `marks`."""
     result, cost = 0, user.payable
-    product, required, ordered, orders_required = [0, 0], [0, 0], [0, 0], [0, 0]  # of longs and of shorts
+    long_product = long_required = long_ordered = long_orders_required = 0
+    short_product = short_required = short_ordered = short_orders_required = 0
+    by_value = state.switches.requirement_basis == BY_VALUE
     for pair, sides in user.positions.items():
         market = state.markets[pair]
-        for i, p in enumerate(sides.values()):
-            if p.lots:
-                cost += p.fee + p.interest
-                price = _price(state, market, marks)
-                if price is not None:
-                    result += _result(market, p, price)
-                    product[i] += p.cost
-                    required[i] += _required(state, market, user, p, price)
-            if p.ordered:
-                ordered[i] += p.ordered
-                orders_required[i] += -(-p.ordered * ratio(user, market) // PPM)
-    return Margin(collateral_value(state, user, marks), result, cost, *product, *required, *ordered, *orders_required)
+        ppm, price = ratio(user, market), _price(state, market, marks)
+        long, short = sides.values()
+        if long.lots or long.ordered:
+            gain, product, required, orders_required = _part(market, long, price, ppm, by_value=by_value)
+            result += gain
+            long_product += product
+            long_required += required
+            long_ordered += long.ordered
+            long_orders_required += orders_required
+        if short.lots or short.ordered:
+            gain, product, required, orders_required = _part(market, short, price, ppm, by_value=by_value)
+            result += gain
+            short_product += product
+            short_required += required
+            short_ordered += short.ordered
+            short_orders_required += orders_required
+        cost += long.fee + long.interest + short.fee + short.interest  # 0 while flat
+    collateral = collateral_value(state, user, marks)
+    return tuple.__new__(  # half the time of Margin(…)
+        Margin,
+        (
+            *(collateral, result, cost),
+            *(long_product, short_product, long_required, short_required),
+            *(long_ordered, short_ordered, long_orders_required, short_orders_required),
+        ),
+    )
 
 
 def capacity(state: State, user: User, market: Market, side: PositionSide, margin: Margin | None = None) -> int:
@@ -133,9 +145,10 @@ def capacity(state: State, user: User, market: Market, side: PositionSide, margi
     """
     if market.play is not None:
         return UNLIMITED
-    m = margin or margin_of(state, user)
-    spare = m.balance - m.required - m.long_orders_required - m.short_orders_required
-    if side is PositionSide.LONG:
+    m = margin_of(state, user) if margin is None else margin
+    spare = m.collateral + m.result - m.cost - m.long_required - m.short_required
+    spare -= m.long_orders_required + m.short_orders_required
+    if side is LONG:
         credit = market.rules.buy_credit * MONEY_PER_JPY - m.long_product - m.long_ordered
     else:
         credit = market.rules.sell_credit * MONEY_PER_JPY - m.short_product - m.short_ordered
@@ -150,8 +163,8 @@ def status_of(state: State, user: User) -> MarginStatus:
     available = tuple(
         AvailableBalance(
             market.rules.pair,
-            Money(capacity(state, user, market, PositionSide.LONG, m)),
-            Money(capacity(state, user, market, PositionSide.SHORT, m)),
+            Money(capacity(state, user, market, LONG, m)),
+            Money(capacity(state, user, market, SHORT, m)),
         )
         for market in markets
     )

@@ -2,18 +2,20 @@
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
+from typing import Final
 
 from src.backtest.exchange.bar_play import BarPlay
 from src.backtest.exchange.book import Book
-from src.backtest.exchange.kinds import CircuitMode, FeeType, OrderType, PairStatus
+from src.backtest.exchange.kinds import CONTINUOUS, CircuitMode, FeeType, OrderType, PairStatus
 from src.backtest.exchange.order import Order
 from src.backtest.exchange.rules import MarginTerms, PairRules
 from src.backtest.exchange.tape import Tape
 from src.core.domain.candles import Candles
-from src.core.domain.market import Side
+from src.core.domain.market import PPM, Side
 from src.core.domain.time import Millis
 
-MONEY_DIGITS = 4  # of JPY in a money unit
+MONEY_DIGITS: Final = 4  # of JPY in a money unit
+MONEY_PER_JPY: Final = 10**MONEY_DIGITS
 
 
 class Waiting:
@@ -87,11 +89,20 @@ class Market:
     multiplier: int = 1  # money units of one tick times one lot …
     divisor: int = 1  # … divided by this
     units_per_lot: int = 1  # of the base asset's balance
+    base_asset: str = field(init=False)  # this and the rest for speed: of the rules, which never change in them
+    unit_divisor: int = field(init=False)  # a unit of the base asset at one tick is 1 JPY divided by this
+    collateral_multiplier: int = field(init=False)  # units times ticks to the money they count as collateral …
+    collateral_divisor: int = field(init=False)  # … divided by this
 
     def __post_init__(self) -> None:
-        self.units_per_lot = self.rules.units_per_lot
-        digits = self.rules.price_digits + self.rules.amount_digits - MONEY_DIGITS
+        rules = self.rules
+        self.units_per_lot = rules.units_per_lot
+        digits = rules.price_digits + rules.amount_digits - MONEY_DIGITS
         self.multiplier, self.divisor = (1, 10**digits) if digits >= 0 else (10**-digits, 1)
+        self.base_asset = rules.base_asset
+        self.unit_divisor = 10 ** (rules.base_precision + rules.price_digits)
+        self.collateral_multiplier = MONEY_PER_JPY * rules.collateral_ppm
+        self.collateral_divisor = PPM * self.unit_divisor
 
     def money(self, product: int) -> int:
         """Return ticks times lots as money, cut to its unit."""
@@ -108,7 +119,7 @@ class Market:
     @property
     def continuous(self) -> bool:
         """Whether orders meet as they come."""
-        return self.mode is CircuitMode.NONE
+        return self.mode is CONTINUOUS
 
     def mid(self) -> int | None:
         """Return the mean of best bid and ask, cut; None while a side is empty."""

@@ -3,7 +3,7 @@
 from src.backtest.exchange.bar_fills import execute_in_bar, taker_price
 from src.backtest.exchange.book import Walk
 from src.backtest.exchange.holds import end, touch_book, withdraw
-from src.backtest.exchange.kinds import PRICED_TYPES, OrderStatus, OrderType
+from src.backtest.exchange.kinds import LOSSCUT, PRICED_TYPES, OrderStatus
 from src.backtest.exchange.market import Market
 from src.backtest.exchange.order import Order
 from src.backtest.exchange.settlement import trade
@@ -17,7 +17,7 @@ def execute(state: State, market: Market, order: Order) -> None:
         execute_in_bar(state, market, market.play, order)
     elif order.type in PRICED_TYPES:
         _execute_limit(state, market, order)
-    elif order.type is OrderType.LOSSCUT:
+    elif order.type is LOSSCUT:
         match(state, market, order, None)
         if order.active:
             _give_up(state, order)

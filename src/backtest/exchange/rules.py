@@ -41,6 +41,9 @@ class Flags(NamedTuple):
     margin_close_closed: bool = False  # 50060
 
 
+NO_FLAGS: Final = Flags()
+
+
 class PairRules(NamedTuple):
     """One traded pair against JPY.
 
@@ -67,7 +70,7 @@ class PairRules(NamedTuple):
     price_floor: Ticks = Ticks(1)
     price_cap: Ticks = Ticks(1_000_000_000)
     band_ppm: int = 200_000  # the circuit breaker's distance from the close of ten minutes earlier
-    flags: Flags = Flags()
+    flags: Flags = NO_FLAGS
 
     def lots_of(self, amount_units: int) -> int:
         """Return how many whole lots a balance of the base asset, in its own units, holds."""

@@ -5,17 +5,17 @@ house's coins, and it keeps the cash. When the position closes, the user gets or
 of both fills and the interest.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from src.backtest.exchange.account import User
 from src.backtest.exchange.holds import end, held_asset, shrink_holds, touch_book, withdraw
-from src.backtest.exchange.kinds import EventKind, OrderStatus
+from src.backtest.exchange.kinds import BUY, FULLY_FILLED, PARTIALLY_FILLED, TRADE, TRANSACTION, EventKind
 from src.backtest.exchange.margin import terms_of
 from src.backtest.exchange.market import Market
 from src.backtest.exchange.order import Order
 from src.backtest.exchange.state import JPY, OUTSIDE, State
 from src.backtest.exchange.views import PayableView, TradeView, TransactionView
-from src.core.domain.market import Lots, Money, Side, Ticks
+from src.core.domain.market import Money, Side
 from src.trading.ledger import share
 
 
@@ -38,24 +38,28 @@ class Collected(NamedTuple):
     interest: int | None = None
 
 
+NOTHING: Final = Collected(0, 0, 0)
+
+
 def trade(state: State, market: Market, taker: Order, maker: Order, lots: int, price: int) -> None:
     """Let two orders trade `lots` at `price`. The maker rests in the book; the taker may, too (in an auction)."""
-    cost = market.money(price * lots)
+    cost, book = market.money(price * lots), market.book
     id_ = market.tape.record(taker.side, price, lots, state.now)
-    market.book.side(maker.side).reduce(maker, lots)
-    if market.book.side(taker.side).holds(taker):
-        market.book.side(taker.side).reduce(taker, lots)
+    book.side(maker.side).reduce(maker, lots)
+    if book.side(taker.side).holds(taker):
+        book.side(taker.side).reduce(taker, lots)
     else:
         taker.remaining -= lots
     touch_book(state, market)
     pair = market.rules.pair
     if state.switches.events:
-        view = TransactionView(pair, id_, taker.side, Ticks(price), Lots(lots), state.now)
-        state.tell(EventKind.TRANSACTION, None, pair, view)
+        view = tuple.__new__(TransactionView, (pair, id_, taker.side, price, lots, state.now))
+        state.tell(TRANSACTION, None, pair, view)
     # a spot side pays first: should both be one user's, its cash must not have gone into a margin loss before
     for order in (taker, maker) if taker.position_side is None else (maker, taker):
         _fill(state, market, order, id_, price, lots, cost, maker=order is maker)
-    _settle_unbacked(state)
+    if state.unbacked:
+        _settle_unbacked(state)
 
 
 def trade_unseen(state: State, market: Market, order: Order, price: int, *, maker: bool) -> None:
@@ -83,7 +87,7 @@ def _fill(
 ) -> None:
     order.executed += lots
     order.executed_at = state.now
-    order.status = OrderStatus.FULLY_FILLED if order.remaining == 0 else OrderStatus.PARTIALLY_FILLED
+    order.status = PARTIALLY_FILLED if order.remaining else FULLY_FILLED
     if order.user == OUTSIDE:
         _move_outside(state, market, order.side, lots, cost)
         return
@@ -91,11 +95,12 @@ def _fill(
     order.cost += cost
     rate = _rate(market, order, maker=maker)
     # the difference of two roundings: many small fills of an order cost no more than one large
-    fill = Fill(id_, price, lots, cost, maker, share(Money(order.cost), rate) - share(Money(before), rate))
+    fee = share(Money(order.cost), rate) - share(Money(before), rate) if rate else 0
+    fill = tuple.__new__(Fill, (id_, price, lots, cost, maker, fee))
     collected = _settle(state, market, order, fill)
     _write_trade(state, market, order, fill, collected)
     if order.remaining == 0:
-        end(state, order, OrderStatus.FULLY_FILLED)
+        end(state, order, FULLY_FILLED)
 
 
 def _rate(market: Market, order: Order, *, maker: bool) -> int:
@@ -116,9 +121,13 @@ def _move_outside(state: State, market: Market, side: Side, lots: int, cost: int
 def _settle(state: State, market: Market, order: Order, fill: Fill) -> Collected:
     if order.position_side is None:
         return _settle_spot(state, market, order, fill)
-    base, units = market.rules.base_asset, fill.lots * market.units_per_lot
-    state.house[base] += order.side * units
-    state.house[JPY] -= order.side * fill.cost
+    units, house = fill.lots * market.units_per_lot, state.house
+    if order.side is BUY:
+        house[market.base_asset] += units
+        house[JPY] -= fill.cost
+    else:
+        house[market.base_asset] -= units
+        house[JPY] += fill.cost
     if order.opens:
         return _open(state, market, order, fill)
     return _close(state, market, order, fill)
@@ -129,7 +138,7 @@ def _settle_spot(state: State, market: Market, order: Order, fill: Fill) -> Coll
     shrink_holds(state, market, order, fill.lots)
     cash, coins = user.assets[JPY], user.assets[rules.base_asset]
     fee = fill.fee
-    if order.side is Side.BUY:  # rounding, or rates raised since the order came, never take more than there is
+    if order.side is BUY:  # rounding, or rates raised since the order came, never take more than there is
         fee = min(fee, max(cash.free - fill.cost, 0))
     cash.onhand -= order.side * fill.cost + fee
     coins.onhand += order.side * fill.lots * market.units_per_lot
@@ -150,13 +159,13 @@ def _open(state: State, market: Market, order: Order, fill: Fill) -> Collected:
         position.interest += share(Money(position.cost), rate) - share(Money(before), rate)
     shrink_holds(state, market, order, fill.lots)
     state.position_moved(position, order.user)
-    return Collected(0, 0, 0)
+    return NOTHING
 
 
 def interest_rate(market: Market, order: Order) -> int:
     """Return what the position of a margin order costs a day, ppm."""
     terms = terms_of(market)
-    long = (order.side is Side.BUY) is order.opens
+    long = (order.side is BUY) is order.opens
     return terms.long_interest_ppm if long else terms.short_interest_ppm
 
 
@@ -200,24 +209,28 @@ def _drop_unbacked(state: State, user: User) -> None:
 
 
 def _write_trade(state: State, market: Market, order: Order, fill: Fill, collected: Collected) -> None:
-    view = TradeView(
-        fill.id,
-        order.id,
-        market.rules.pair,
-        order.side,
-        order.type,
-        order.position_side,
-        Ticks(fill.price),
-        Lots(fill.lots),
-        fill.maker,
-        0,
-        Money(collected.fee),
-        Money(fill.fee if order.position_side is not None else collected.fee),
-        None if collected.profit_loss is None else Money(collected.profit_loss),
-        None if collected.interest is None else Money(collected.interest),
-        state.now,
+    fee, profit_loss, interest = collected
+    view = tuple.__new__(
+        TradeView,
+        (
+            fill.id,
+            order.id,
+            order.pair,
+            order.side,
+            order.type,
+            order.position_side,
+            fill.price,
+            fill.lots,
+            fill.maker,
+            0,
+            fee,
+            fee if order.position_side is None else fill.fee,
+            profit_loss,
+            interest,
+            state.now,
+        ),
     )
     state.users[order.user].trades.append(view)
-    state.tell(EventKind.TRADE, order.user, market.rules.pair, view)
+    state.tell(TRADE, order.user, order.pair, view)
     if fill.maker:
         state.tell_order(order)

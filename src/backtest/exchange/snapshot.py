@@ -111,7 +111,10 @@ def _rebuild(state: State, market: Market, rows: list[Any]) -> None:
 DERIVED: Final[dict[type, set[str]]] = {
     State: {"active"},
     User: {"active"},
-    Market: {"book", "waiting", "quotes"},
+    Market: {
+        *("book", "waiting", "quotes"),
+        *("base_asset", "unit_divisor", "collateral_multiplier", "collateral_divisor"),
+    },
 }
 
 

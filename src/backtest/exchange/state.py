@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from src.backtest.exchange.account import Position, User
-from src.backtest.exchange.kinds import EventKind, PositionSide
+from src.backtest.exchange.kinds import ASSETS, ORDER, POSITION, EventKind, PositionSide
 from src.backtest.exchange.market import Market
 from src.backtest.exchange.order import Order
 from src.backtest.exchange.switches import Switches, Valuation
 from src.backtest.exchange.views import AssetView, Event, OrderView, Payload, PositionView, UserId
-from src.core.domain.market import Lots, Money, Ticks
 from src.core.domain.time import Millis
 
 JPY: Final = "jpy"
 JPY_DIGITS: Final = 4
+MID: Final = Valuation.MID
 OUTSIDE: Final = UserId(0)
 """The market's other traders, all of them together: they are never checked, and what they have may be negative."""
 
@@ -81,11 +81,14 @@ class State:
     @property
     def by_bars(self) -> bool:
         """Whether bars, not prices as they come, decide on forced closes."""
-        return any(market.play is not None for market in self.markets.values())
+        for market in self.markets.values():  # noqa: SIM110 - a generator costs more than the whole loop
+            if market.play is not None:
+                return True
+        return False
 
     def mark(self, market: Market) -> int | None:
         """Return the price that positions and collateral are valued at; None before the first trade."""
-        if self.switches.valuation == Valuation.MID:
+        if self.switches.valuation == MID:
             mid = market.mid()
             if mid is not None:
                 return mid
@@ -100,10 +103,10 @@ class State:
 
     def view(self, order: Order, *, just_triggered: bool = False) -> OrderView:
         """Return what an order's owner sees."""
-        average = self.markets[order.pair].average(order.cost, order.executed)
+        average = self.markets[order.pair].average(order.cost, order.executed) if order.executed else 0
         return order.view(average, just_triggered=just_triggered)
 
-    def tell_order(self, order: Order, kind: EventKind = EventKind.ORDER, *, just_triggered: bool = False) -> None:
+    def tell_order(self, order: Order, kind: EventKind = ORDER, *, just_triggered: bool = False) -> None:
         """Report an order's present form."""
         if self.switches.events:
             self.tell(kind, order.user, order.pair, self.view(order, just_triggered=just_triggered))
@@ -111,8 +114,8 @@ class State:
     def asset_view(self, user: User, asset: str) -> AssetView:
         """Return one balance as its owner sees it."""
         balance = user.assets[asset]
-        precision, collateral = self.asset_terms(asset)
-        return AssetView(asset, precision, balance.onhand, balance.locked, collateral)
+        precision, collateral = self.terms[asset]
+        return tuple.__new__(AssetView, (asset, precision, balance.onhand, balance.locked, collateral))
 
     def asset_terms(self, asset: str) -> tuple[int, int]:
         """Return an asset's digits and how much of its value counts as collateral, in ppm."""
@@ -121,15 +124,18 @@ class State:
     def position_view(self, position: Position) -> PositionView:
         """Return a position as the (possibly late) ledger shows it."""
         market = self.markets[position.pair]
-        return PositionView(
-            position.pair,
-            position.side,
-            Lots(position.seen_lots),
-            Lots(position.locked),
-            Money(position.seen_cost),
-            Ticks(market.average(position.seen_cost, position.seen_lots)),
-            Money(position.seen_fee),
-            Money(position.seen_interest),
+        return tuple.__new__(
+            PositionView,
+            (
+                position.pair,
+                position.side,
+                position.seen_lots,
+                position.locked,
+                position.seen_cost,
+                market.average(position.seen_cost, position.seen_lots),
+                position.seen_fee,
+                position.seen_interest,
+            ),
         )
 
     def assets_moved(self, user: UserId, asset: str) -> None:
@@ -148,7 +154,8 @@ class State:
         """Report the balances and positions that the call changed; late positions wait for their time."""
         if self.moved_positions:
             for id_, pair, side in self.moved_positions:
-                self._report_position(self.users[id_], self.users[id_].positions[pair][side])
+                user = self.users[id_]
+                self._report_position(user, user.positions[pair][side])
             self.moved_positions.clear()
         if not self.moved_assets or not self.switches.events:
             self.moved_assets.clear()
@@ -158,7 +165,7 @@ class State:
             by_user.setdefault(id_, []).append(self.asset_view(self.users[id_], asset))
         self.moved_assets.clear()
         for id_, views in by_user.items():
-            self.tell(EventKind.ASSETS, id_, None, tuple(views))
+            self.tell(ASSETS, id_, None, tuple(views))
 
     def _report_position(self, user: User, p: Position) -> None:
         if self.switches.position_delay:
@@ -166,4 +173,4 @@ class State:
             self.late.append(Late(due, user.id, p.pair, p.side, p.lots, p.cost, p.fee, p.interest))
             return
         p.show(p.lots, p.cost, p.fee, p.interest)
-        self.tell(EventKind.POSITION, user.id, p.pair, self.position_view(p))
+        self.tell(POSITION, user.id, p.pair, self.position_view(p))

@@ -8,9 +8,9 @@ from typing import Final
 
 from src.backtest.exchange.account import NO_NOTICE, Position, User
 from src.backtest.exchange.holds import take_holds, withdraw
-from src.backtest.exchange.kinds import EventKind, MarginState, OrderStatus, OrderType
-from src.backtest.exchange.margin import MONEY_PER_JPY, Margin, margin_of
-from src.backtest.exchange.market import Market
+from src.backtest.exchange.kinds import ORDER_NEW, EventKind, MarginState, OrderStatus, OrderType, PositionSide
+from src.backtest.exchange.margin import margin_of
+from src.backtest.exchange.market import MONEY_PER_JPY, Market
 from src.backtest.exchange.matching import execute
 from src.backtest.exchange.order import Order
 from src.backtest.exchange.state import JPY, State
@@ -19,6 +19,8 @@ from src.core.domain.market import PPM, SAFE, Money
 from src.core.domain.time import Millis
 
 NEXT_TRADE: Final = Millis(SAFE)  # a forced close waits for somebody to trade with
+NORMAL: Final = MarginState.NORMAL
+NO_POSITIONS: Final[dict[PositionSide, Position]] = {}
 CALL: Final = "margin_call"
 DEBT: Final = "debt"
 SETTLED: Final = "settled"
@@ -33,12 +35,15 @@ def supervise(state: State) -> bool:
             market.safe_low, market.safe_high = -1, SAFE
             state.doubtful.update((id_, None) for id_, user in state.users.items() if user.watched)
     if state.touched:
-        _wake_losscuts(state)
+        if state.losscuts:
+            _wake_losscuts(state)
         state.touched.clear()
     while state.doubtful:
         id_ = next(iter(state.doubtful))
         del state.doubtful[id_]
         look_at(state, state.users[id_])
+    if not state.losscuts:
+        return False
     due = [id_ for id_ in state.losscuts if (state.users[id_].losscut_at or 0) <= state.now]
     for id_ in due:
         step_losscut(state, state.users[id_])
@@ -50,27 +55,28 @@ def look_at(state: State, user: User, *, calling: bool = False) -> None:
     if user.losscut_at is not None:
         return
     held = user.held()
-    if not held and not user.payable and user.state is MarginState.NORMAL:
+    if not held and not user.payable and user.state is NORMAL:
         user.watched = False
         return
     if user.payable:
         _pay_debt(state, user)
     m = margin_of(state, user)
+    balance, required = m.balance, m.required
     judged = bool(held) and not state.by_bars  # a bar is judged as a whole, by `bar_phases`, and makes no calls
-    if judged and m.balance * PPM < state.switches.losscut_ppm * m.required:
+    if judged and balance * PPM < state.switches.losscut_ppm * required:
         start_losscut(state, user)
         return
     if user.payable:
         _enter(state, user, MarginState.DEBT, _notice(state, DEBT, user.payable))
-    elif judged and m.balance < m.required:
+    elif judged and balance < required:
         if user.state is not MarginState.CALL and (calling or state.switches.call_hour < 0):
             due = Millis(state.now + state.switches.call_grace)
-            _enter(state, user, MarginState.CALL, _notice(state, CALL, m.required - m.balance, due))
+            _enter(state, user, MarginState.CALL, _notice(state, CALL, required - balance, due))
             state.called[user.id] = None
-    elif user.state is not MarginState.SETTLED:
+    elif user.state is not NORMAL and user.state is not MarginState.SETTLED:
         _enter(state, user, MarginState.NORMAL, NO_NOTICE)
     if held:
-        _narrow_bands(state, user, m)
+        _narrow_bands(state, user, balance, required)
 
 
 def _notice(state: State, what: str, amount: int, due: Millis | None = None) -> NoticeView:
@@ -110,11 +116,10 @@ def forget_settled(state: State) -> None:
 # ---- the band of prices at which nothing can happen
 
 
-def _narrow_bands(state: State, user: User, m: Margin) -> None:
-    floor = -(-m.required * state.switches.losscut_ppm // PPM)
-    slack = min(abs(m.balance - m.required), m.balance - floor)
-    exposures = [(market, _per_tick(market, user)) for market in state.markets.values()]
-    exposed = [(market, money) for market, money in exposures if money]
+def _narrow_bands(state: State, user: User, balance: int, required: int) -> None:
+    floor = -(-required * state.switches.losscut_ppm // PPM)
+    slack = min(abs(balance - required), balance - floor)
+    exposed = [(market, money) for market in state.markets.values() if (money := _per_tick(market, user))]
     for market, money in exposed:
         price = state.mark(market)
         if price is not None:
@@ -125,12 +130,14 @@ def _narrow_bands(state: State, user: User, m: Margin) -> None:
 
 def _per_tick(market: Market, user: User) -> int:
     """Return the most that balance less requirement can change when a pair's price moves one tick, money units."""
-    rules = market.rules
-    sides = user.positions.get(rules.pair, {}).values()
-    money = 2 * market.money_up(sum(p.lots for p in sides))  # result, and requirement where it follows the price
-    units = user.assets[rules.base_asset].onhand
+    lots = money = 0
+    for position in user.positions.get(market.rules.pair, NO_POSITIONS).values():
+        lots += position.lots
+    if lots:
+        money = 2 * market.money_up(lots)  # result, and requirement where it follows the price
+    units = user.assets[market.base_asset].onhand
     if units:
-        money += -(-units * MONEY_PER_JPY // 10 ** (rules.base_precision + rules.price_digits))
+        money += -(-units * MONEY_PER_JPY // market.unit_divisor)
     return money
 
 
@@ -194,7 +201,7 @@ def _force_close(state: State, user: User, position: Position) -> None:
     register(state, order)
     take_holds(state, market, order)
     execute(state, market, order)
-    state.tell_order(order, EventKind.ORDER_NEW)
+    state.tell_order(order, ORDER_NEW)
 
 
 def new_order_id(state: State) -> int:
