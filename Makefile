@@ -23,6 +23,9 @@ RESEARCH := $(LIVE) requirements/research.in
 TRAIN := $(RESEARCH) requirements/train.in
 DEV := $(TRAIN) requirements/dev.in
 
+# Journals of tests and drills need not outlive them: they are kept in memory where there are 4 GB of it for files.
+MEMORY = $(shell [ "$$(df -Pk /dev/shm 2>/dev/null | awk 'END {print $$4 + 0}')" -gt 4000000 ] && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
+
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
@@ -36,7 +39,7 @@ demo-live: ## A week of live trading on a simulated exchange, two processes, com
 
 test: ## Run the tests (PYTEST_ARGS="-k ledger" narrows them)
 	@bash scripts/setup_venv.sh dev
-	$(PY) -m pytest -n 2 $(PYTEST_ARGS)
+	TMPDIR=$(MEMORY) $(PY) -m pytest -n 2 $(PYTEST_ARGS)
 
 check: ## Run the whole gate: format, lint, types, floors, dependencies, tests, coverage
 	@bash scripts/testing/checks.sh
@@ -53,9 +56,6 @@ demo-model: ## Train a model on the sample market, judge it, and backtest it on 
 gate-worlds: ## Show how often the model's gate lets noise through, and how often a planted edge: about half an hour
 	@bash scripts/setup_venv.sh train
 	$(PY) scripts/ml/gate_worlds.py $(GATE_ARGS)
-
-# Journals of a drill need not outlive it: they are kept in memory where that is possible.
-MEMORY := $(firstword $(wildcard /dev/shm) $(or $(TMPDIR),/tmp))
 
 drill: ## Kill the order engine at a sample of its steps under faults of the exchange (DRILL_ARGS="--seed 7")
 	@bash scripts/setup_venv.sh research

@@ -10,7 +10,9 @@ of one class. Parameters stay arguments, so other values never compile again. `r
 is replaced by its form for matrices.
 
 numba's disk cache does not see an edit in another file; its folder is therefore named by a hash of all
-sources that are compiled and of the versions of numba and llvmlite.
+sources that are compiled, of the strategies wherever they are written, and of the versions of numba and llvmlite.
+One folder holds the code of one set of strategies: numba numbers its files, and two processes that wrote different
+code at the same time could take the same number.
 
 Every twin but the outermost is drawn into its caller: the world and a row are tuples of dozens of numbers, and
 handing them from function to function through memory took four times as long as the decisions themselves.
@@ -18,6 +20,7 @@ handing them from function to function through memory took four times as long as
 
 import builtins
 import hashlib
+import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -59,9 +62,13 @@ def _enum_as_float(context: Any, builder: Any, given: Any, wanted: Any, value: A
     return context.cast(builder, value, given.dtype, wanted)
 
 
-def cache_name() -> str:
-    """Return the name of the cache folder that belongs to the present sources and compiler."""
+def cache_name(strategies: tuple[type[Strategy], ...]) -> str:
+    """Return the name of the cache folder that belongs to the present sources, these strategies and the compiler."""
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
+    for kind in strategies:
+        digest.update(f"{kind.__module__} {kind.__qualname__}".encode())
+        written_in = getattr(sys.modules.get(kind.__module__), "__file__", None)
+        digest.update(Path(written_in).read_bytes() if written_in else b"")
     for place in _COMPILED:
         for path in sorted(_SOURCE.glob(place if place.endswith(".py") else f"{place}/**/*.py")):
             digest.update(path.relative_to(_SOURCE).as_posix().encode())
@@ -87,7 +94,7 @@ def compiled(function: Callable[..., Any], strategies: tuple[type[Strategy], ...
         Compiles on its first call. A strategy that cannot be compiled raises one of `UNCOMPILABLE` there.
     """
     if cache is not None:
-        numba.config.CACHE_DIR = str(cache / cache_name())  # type: ignore[attr-defined]
+        numba.config.CACHE_DIR = str(cache / cache_name(strategies))  # type: ignore[attr-defined]
     return _Workshop(strategies).entrance(function, cache is not None)
 
 

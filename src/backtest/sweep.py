@@ -151,7 +151,7 @@ def prepare_sweep(
     rates = fee_rates(settings, stretch.candles.closed_at)
     columns = columns_of(members[0].params)  # strategies and model are the same in all
     tape = build_tape(stretch.candles, stretch.first, *rates, feature_settings(settings), columns)
-    program = _program()
+    program = _program(members[0].params)
     manifest = _manifest(request, axes, len(members), stretch, settings, names, program)
     key = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
     compiled = is_compiled(settings.backtest, len(tape.closed_at) * len(members))
@@ -306,9 +306,10 @@ def _manifest(
     }
 
 
-def _program() -> str:
+def _program(params: Params) -> str:
     """Return the hash of the sources, numba's version included: another program is another sweep."""
-    name: str = importlib.import_module("src.backtest.compiled").cache_name()
+    module = importlib.import_module("src.backtest.compiled")
+    name: str = module.cache_name(tuple(type(strategy) for strategy in params.strategies))
     return name
 
 
@@ -381,7 +382,7 @@ def _measure_here(member: Member) -> Measured:
 
 def _measure_there(job: Job, member: Member) -> Measured | None:
     """Return what one set left; None where the program is another one."""
-    return _station_for(job, member).measure(member) if job.program == _program() else None
+    return _station_for(job, member).measure(member) if job.program == _program(member.params) else None
 
 
 # ------------------------------------------------------------------------------------------------ all sets, in order

@@ -16,6 +16,7 @@ from src.core.domain.time import to_millis
 from src.core.exceptions import ConfigError, NoCandles
 from src.data.data_cache import DataCache
 from src.data.sample_market import INFO, sample_candles
+from tests.compiled_code import COMPILED
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config/backtest/base.yaml"
@@ -109,9 +110,9 @@ def test_one_strategy_runs_alone(march: BacktestResult) -> None:
     assert len(march.strategies) == 4
 
 
-def test_a_compiled_run_is_the_interpreted_one(march: BacktestResult, tmp_path: Path) -> None:
+def test_a_compiled_run_is_the_interpreted_one(march: BacktestResult) -> None:
     settings = load_config(CONFIG)
-    always = settings.backtest.model_copy(update={"compile": "always", "cache": str(tmp_path)})
+    always = settings.backtest.model_copy(update={"compile": "always", "cache": str(COMPILED)})
     compiled = run(config=settings.model_copy(update={"backtest": always}))
     assert compiled.trades == march.trades
     for fast, slow in zip(compiled.output, march.output, strict=True):

@@ -27,6 +27,7 @@ from src.core.exceptions import ConfigError, DataError, StoreDamaged
 from src.features.row import Row
 from src.strategies.utils.constants import NO_SIGNAL, Signal
 from tests.backtest.made_worlds import made_world
+from tests.compiled_code import COMPILED
 
 CONFIG = Path(__file__).resolve().parents[2] / "config/backtest/base.yaml"
 FEBRUARY = datetime(2021, 2, 1), datetime(2021, 2, 11)
@@ -292,7 +293,7 @@ def test_less_than_one_process_is_refused(sweep: Sweep, tmp_path: Path, processe
 
 
 def test_compiled_sets_have_the_bytes_of_interpreted_ones(whole: bytes, tmp_path: Path):
-    cache = {"TRADER__BACKTEST__COMPILE": "always", "TRADER__BACKTEST__CACHE": str(tmp_path / "cache")}
+    cache = {"TRADER__BACKTEST__COMPILE": "always", "TRADER__BACKTEST__CACHE": str(COMPILED)}
     sweep = prepared(**cache)
     assert sweep.job.compiled
     told: list[str] = []

@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from src.cli import app
 from src.core.domain.time import DAY, Millis
 from src.data.data_cache import DataCache
 from tests.data.bars import START, quarter_hours
@@ -197,25 +198,49 @@ def test_a_folder_that_cannot_be_written_to_is_told_in_two_lines(tmp_path: Path)
 
 
 def test_an_import_killed_at_any_instant_leaves_the_old_or_the_new_state(tmp_path: Path):
-    root = tmp_path / "s"
-    whole = 40_000
+    """The killed ones are forks of a process that has loaded the program: every instant lies in the import itself."""
+    whole = 10_000
     path = bars_csv(tmp_path / "long.csv", whole)
-    words = command("data", "import", str(path), "--root", str(root))
-    before = time.perf_counter()
-    assert subprocess.run(words, cwd=REPOSITORY, capture_output=True, check=False).returncode == 0
-    full_s = time.perf_counter() - before
+    words = ["data", "import", str(path), "--root"]
+    ran = run_python("-c", KILLED_IMPORTS, str(tmp_path), *words)
+    assert ran.returncode == 0, ran.stderr
+    killed = [place for place in sorted(tmp_path.glob("s*")) if place.is_dir()]
+    assert len(killed) == 24
     states = set()
-    for share in np.linspace(0.3, 1.0, 12):
-        place = tmp_path / f"s{share:.3f}"
-        place.mkdir()
-        with subprocess.Popen([*words[:-1], str(place)], cwd=REPOSITORY, stdout=subprocess.DEVNULL) as process:
-            time.sleep(full_s * share)
-            process.kill()
+    for place in killed:
         cache = DataCache(place)
         bars = cache.extent("long").bars if cache.names() else 0
         states.add(bars)
         if bars:
             assert cache.read("long", Millis(0), Millis(2**62)) == quarter_hours(0, whole)
-        assert run("data", "import", str(path), "--root", str(place)).returncode == 0
-    assert states <= {0, whole}
-    assert DataCache(root).extent("long").bars == whole
+        assert CliRunner().invoke(app, [*words, str(place)]).exit_code == 0
+        assert cache.extent("long").bars == whole
+    assert states == {0, whole}
+
+
+KILLED_IMPORTS = """
+import os, signal, sys, time
+from pathlib import Path
+from src.cli import app
+
+folder, *words = sys.argv[1:]
+
+def begun(name):
+    place = Path(folder, name)
+    place.mkdir()
+    child = os.fork()
+    if not child:
+        app([*words, str(place)], standalone_mode=False)
+        os._exit(0)
+    return child
+
+app([*words, f"{folder}/first"], standalone_mode=False)  # loads what an import needs
+before = time.perf_counter()
+assert os.waitpid(begun("whole"), 0)[1] == 0
+full_s = time.perf_counter() - before
+for part in range(24):
+    child = begun(f"s{part:02}")
+    time.sleep(full_s * part / 20)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+"""

@@ -12,6 +12,7 @@ from src.features.row import COLUMNS, Quality
 from src.ml.dataset import rows_of
 from src.ml.labels import uniqueness
 from src.ml.transform import INPUTS, finite
+from tests.compiled_code import COMPILED
 from tests.core.config.busy_market import busy_tape
 from tests.ml.made_model import busy_dataset, settings
 
@@ -103,9 +104,9 @@ def test_labels_that_are_shifted_by_one_line_are_found_by_reckoning_one_anew(mad
     assert not own(np.roll(lines.net, 1))
 
 
-def test_compiled_lines_are_the_same(candles, made, tmp_path):
+def test_compiled_lines_are_the_same(candles, made):
     machine = study(
-        settings(backtest__compile="always", backtest__cache=str(tmp_path)),
+        settings(backtest__compile="always", backtest__cache=str(COMPILED)),
         candles,
         int(np.searchsorted(candles.closed_at, START, side="right")),
     )

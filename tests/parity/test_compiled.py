@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import pytest
 
@@ -19,17 +18,16 @@ from src.features.row import Row
 from src.strategies.base.strategy_manager import propose_all
 from src.strategies.utils.constants import NO_SIGNAL, Signal
 from tests.backtest.made_worlds import KINDS, Made, Run, made_world, run_fold
+from tests.compiled_code import COMPILED
 from tests.parity.test_oracle import real_year
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 
 
 @pytest.fixture(scope="module")
-def compiled_fold(tmp_path_factory):
-    """The fold compiled for the four strategies, in a cache folder of this process alone."""
-    before = numba.config.CACHE_DIR
-    yield compiled(fold, KINDS, tmp_path_factory.mktemp("compiled"))
-    numba.config.CACHE_DIR = before
+def compiled_fold():
+    """The fold compiled for the four strategies."""
+    return compiled(fold, KINDS, COMPILED)
 
 
 def assert_same(one: Run, other: Run) -> None:
@@ -107,14 +105,14 @@ def test_a_strategy_that_cannot_be_compiled_runs_interpreted_and_says_so_compile
 
 def test_the_cache_has_another_name_when_a_source_changes(tmp_path):
     shutil.copytree(SOURCE, tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    assert name_of(tmp_path) == cache_name()
+    assert name_of(tmp_path) == cache_name(())
     edited = tmp_path / "src" / "trading" / "ledger.py"
     edited.write_text(edited.read_text().replace("one fee and interest function", "one function"))
-    assert name_of(tmp_path) != cache_name()
+    assert name_of(tmp_path) != cache_name(())
 
 
 def name_of(root: Path) -> str:
-    program = "from src.backtest.compiled import cache_name; print(cache_name())"
+    program = "from src.backtest.compiled import cache_name; print(cache_name(()))"
     ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     return ran.stdout.strip()
 

@@ -27,7 +27,7 @@ from src.trading.journal.sql_journal import open_journal
 from src.trading.reconcile import Limits
 from tests.backtest.made_worlds import Made, made_world, run_fold
 from tests.parity.plain_trader import Closed, Line
-from tests.parity.test_bar_mode import PAIR, bars_of, fees_for, rules_for, switches_for, terms_for
+from tests.parity.test_bar_mode import PAIR, bars_of, fees_for, rules_for, some_days, switches_for, terms_for
 from tests.parity.test_oracle import real_year
 
 WORLDS = 12
@@ -234,19 +234,12 @@ async def test_the_trader_decides_and_earns_what_the_backtest_says_on_random_wor
 
 @pytest.mark.parametrize(
     ("name", "year", "first"),
-    [("btcjpy_gmo_spot_15m.parquet", 2022, 0), ("btcjpy_bitbank_15m_2018.parquet", 2018, 18_000)],
+    [("btcjpy_gmo_spot_15m.parquet", 2022, 0), ("btcjpy_bitbank_15m_2018.parquet", 2018, 190)],
 )
 async def test_the_trader_decides_and_earns_what_the_backtest_says_on_real_candles(
     name, year, first, market_data_dir, tmp_path
 ):
-    made = half_a_month(real_year(market_data_dir / name, year), first)
+    made = some_days(real_year(market_data_dir / name, year), first, 8)
     found, desk = await differences(made, tmp_path)
     assert found[:5] == []
     assert await closed_of(desk)
-
-
-def half_a_month(made: Made, first: int) -> Made:
-    """Return the world of half a month from bar number `first` on."""
-    bars = slice(first, first + 1_500)
-    columns = {name: column[bars] for name, column in made.tape._asdict().items() if name != "places"}
-    return made._replace(tape=made.tape._replace(**columns))

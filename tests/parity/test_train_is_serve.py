@@ -25,6 +25,7 @@ from src.ml.models import Recipe, train
 from src.ml.packing import About, pack
 from src.ml.splits import Spans, held_back
 from src.trading.columns_read import columns_of
+from tests.compiled_code import COMPILED
 from tests.ml.made_model import settings
 
 FIRST, CUT, LAST = parse_time("2022-04-01"), parse_time("2022-10-15"), parse_time("2022-12-01")
@@ -43,11 +44,10 @@ def real_candles(path) -> Candles:
 
 
 @pytest.fixture(scope="module")
-def studied(market_data_dir, tmp_path_factory):
+def studied(market_data_dir):
     candles = real_candles(market_data_dir / "btcjpy_gmo_spot_15m.parquet")
     first = int(np.searchsorted(candles.closed_at, FIRST, side="right"))
-    cache = str(tmp_path_factory.mktemp("compiled"))
-    return candles, study(settings(backtest__compile="always", backtest__cache=cache), candles, first)
+    return candles, study(settings(backtest__compile="always", backtest__cache=str(COMPILED)), candles, first)
 
 
 @pytest.fixture(scope="module")
