@@ -4,7 +4,6 @@ ccxt's own reading of an answer is switched off: it raises one error for most co
 """
 
 import asyncio
-import importlib
 import json
 import logging
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ import aiohttp
 from src.core.domain.time import Millis
 from src.core.protocols import Clock
 from src.data.api_keys import ApiKeys
+from src.data.ccxt_parts import ccxt_parts
 from src.data.clock_offset import ClockOffset
 from src.data.wire_fields import BrokenReply
 
@@ -101,7 +101,7 @@ class BitbankCalls:
         self._deadline_s = deadline_s
         self.offset = ClockOffset()
         self._shift = 0  # added to our time in signatures, once the exchange has refused it
-        self._ccxt = importlib.import_module("ccxt.async_support")  # 1 to 4 s: a backtest names this class, no more
+        self._ccxt = ccxt_parts()  # loaded here: a backtest names this class, no more
         private = private_url.rstrip("/")
         self._api = self._ccxt.bitbank(
             {
@@ -143,7 +143,7 @@ class BitbankCalls:
         try:
             async with asyncio.timeout(self._deadline_s):
                 await self._send(method, dict(parameters))
-        except self._ccxt.BaseError as e:
+        except self._ccxt.error as e:
             raise NoAnswer(_name(e), sent=not isinstance(e.__cause__, aiohttp.ClientConnectorError)) from None
         except TimeoutError:
             raise NoAnswer(f"no answer in {self._deadline_s:g} s", sent=True) from None

@@ -5,7 +5,6 @@ answer into an empty list, and read only day files.
 """
 
 import asyncio
-import importlib
 import re
 from types import TracebackType
 from typing import Final, Self
@@ -15,6 +14,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from src.core.domain.time import MINUTE, SECOND, Millis
 from src.core.exceptions import Retryable
 from src.core.protocols import Clock
+from src.data.ccxt_parts import ccxt_parts
 from src.data.exchange_files import AGAIN, ExchangeFile, FileReply, FileState, nothing, parse_reply
 from src.data.pace import Pace
 
@@ -60,7 +60,7 @@ class BitbankClient:
         self._deadline_s = deadline_s
         self._attempts = attempts
         self._backoff_s = backoff_s
-        self._ccxt = importlib.import_module("ccxt.async_support")  # 1 to 4 s: a backtest names this class, no more
+        self._ccxt = ccxt_parts()  # loaded here: a backtest names this class, no more
         urls = dict.fromkeys(("public", "private", "markets"), base_url.rstrip("/"))
         self._api = self._ccxt.bitbank(
             {
@@ -127,7 +127,7 @@ class BitbankClient:
             async with asyncio.timeout(self._deadline_s):
                 reply: object = await self._api.publicGetPairCandlestickCandletypeYyyymmdd(params)
                 return reply
-        except self._ccxt.BaseError as e:
+        except self._ccxt.error as e:
             code = CODE.search(str(e))
             if code is not None and code[1] == URL_NOT_FOUND:
                 raise _NotFound from e
