@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-live drill drill-all test check fuzz demo-model gate-worlds mutants audit lock bench bench-lock clean
+.PHONY: help demo demo-live month drill drill-all test check fuzz demo-model gate-worlds mutants audit lock bench bench-lock clean
 
 ifdef PYTHON
 export PYTHON
@@ -36,6 +36,10 @@ demo: ## Backtest a year of the sample market and draw its report
 demo-live: ## A week of live trading on a simulated exchange, two processes, compared by a third
 	@bash scripts/setup_venv.sh research
 	$(PY) scripts/demo/live.py $(DEMO_ARGS)
+
+month: ## Thirty days of live trading with faults and restarts, judged by a third program (about half an hour)
+	@bash scripts/setup_venv.sh research
+	$(PY) -m scripts.demo.month $(MONTH_ARGS)
 
 test: ## Run the tests (PYTEST_ARGS="-k ledger" narrows them)
 	@bash scripts/setup_venv.sh dev

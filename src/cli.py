@@ -712,9 +712,16 @@ def _trade(config: Path, until: "Millis | None") -> None:
         orchestrator = Orchestrator(settings)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, orchestrator.stop)
-        await (orchestrator.run() if until is None else orchestrator.run_until(until))
+        try:
+            await (orchestrator.run() if until is None else orchestrator.run_until(until))
+        finally:
+            left.extend(task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task())
 
+    left: list[str] = []  # tasks that nobody ended: work that would be cut off wherever it stands
     asyncio.run(run())
+    if left:
+        log.error("tasks were left", tasks=left)
+        raise typer.Exit(1)
     log.info("trader stopped")
 
 

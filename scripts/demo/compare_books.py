@@ -21,6 +21,9 @@ from typing import Any, Final
 UNIT: Final = Decimal("0.0001")  # JPY in one money unit of BTC/JPY, BTC in one lot
 PAGE: Final = 1_000
 WINDOW_MS: Final = 60_000
+FIRST_ORDER: Final = 40_000_000_000  # id of the first order that a simulated exchange takes
+BATCH: Final = 30  # order ids asked for at once
+BEYOND: Final = 300  # ids after the newest that is known: other people's and ours come from one counter
 
 
 class Books:
@@ -44,18 +47,22 @@ def main() -> int:
     asked.add_argument("exchange", help="address of the simulated exchange")
     asked.add_argument("run", type=Path, help="folder of the report")
     given = asked.parse_args()
-    fills, trades, first, last = journal_lines(given.journal)
-    exchange = Exchange(given.exchange)
-    billed = exchange.trades()
-    with (given.run / "trades.csv").open(newline="") as text:
-        drawn = list(csv.DictReader(text))
-    summary = json.loads((given.run / "summary.json").read_text(), parse_float=Decimal)
     books = Books()
+    compare(books, given.journal, Exchange(given.exchange), given.run)
+    print("all agree to the last money unit (0.0001 JPY)" if not books.wrong else f"{books.wrong} differ")
+    return 1 if books.wrong else 0
+
+
+def compare(books: Books, journal: Path, exchange: "Exchange", run: Path) -> None:
+    """Compare everything that journal, exchange and report each know."""
+    fills, trades, first, last = journal_lines(journal)
+    billed = exchange.trades()
+    with (run / "trades.csv").open(newline="") as text:
+        drawn = list(csv.DictReader(text))
+    summary = json.loads((run / "summary.json").read_text(), parse_float=Decimal)
     compare_trades(books, fills, billed)
     compare_positions(books, trades, drawn)
     compare_sums(books, (fills, trades, first, last), billed, exchange.cash(), drawn, summary)
-    print("all agree to the last money unit (0.0001 JPY)" if not books.wrong else f"{books.wrong} differ")
-    return 1 if books.wrong else 0
 
 
 def compare_trades(books: Books, fills: list[dict[str, Any]], billed: list[dict[str, Any]]) -> None:
@@ -174,16 +181,31 @@ class Exchange:
         assets = self._get("/v1/user/assets")["assets"]
         return next(Decimal(asset["onhand_amount"]) for asset in assets if asset["asset"] == "jpy")
 
+    def orders(self, newest: int) -> list[dict[str, Any]]:
+        """Return every order the account ever made: every id up to some beyond the newest known is asked for."""
+        found: list[dict[str, Any]] = []
+        for first in range(FIRST_ORDER, newest + BEYOND, BATCH):
+            asked = {"pair": "btc_jpy", "order_ids": list(range(first, first + BATCH))}
+            found += self._post("/v1/user/spot/orders_info", json.dumps(asked))["orders"]
+        return found
+
+    def _post(self, path: str, body: str) -> dict[str, Any]:
+        return self._signed(path, body, body)
+
     def _get(self, path: str) -> dict[str, Any]:
+        return self._signed(path, path, None)
+
+    def _signed(self, path: str, content: str, body: str | None) -> dict[str, Any]:
         now = str(self._a_second_later())
-        signed = hmac.new(self._secret.encode(), f"{now}{WINDOW_MS}{path}".encode(), hashlib.sha256).hexdigest()
+        signed = hmac.new(self._secret.encode(), f"{now}{WINDOW_MS}{content}".encode(), hashlib.sha256).hexdigest()
         headers = {
             "ACCESS-KEY": self._key,
             "ACCESS-REQUEST-TIME": now,
             "ACCESS-TIME-WINDOW": str(WINDOW_MS),
             "ACCESS-SIGNATURE": signed,
         }
-        with urllib.request.urlopen(self._request(path, headers)) as reply:
+        sent = None if body is None else body.encode()
+        with urllib.request.urlopen(self._request(path, headers, sent)) as reply:
             envelope = json.loads(reply.read())
         if envelope["success"] != 1:
             raise SystemExit(f"the exchange answered {path} with {envelope}")

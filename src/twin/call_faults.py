@@ -1,7 +1,8 @@
 """Faults of one HTTP call: what happens before it is carried out, to its answer, and to its connection."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from src.twin.edits import edited, without_young
@@ -65,9 +66,9 @@ class CallFaults:
             elif isinstance(action, Stale) and previous is not None:
                 reply = previous
             elif isinstance(action, Edit):
-                reply = reply._replace(body=encoded(edited(json.loads(reply.body), action)))
+                reply = _changed_body(reply, partial(edited, edit=action))
             elif isinstance(action, Hide):
-                reply = reply._replace(body=encoded(without_young(json.loads(reply.body), action, now)))
+                reply = _changed_body(reply, partial(without_young, hide=action, now=now))
         return reply
 
 
@@ -83,6 +84,15 @@ def filled(act: dict[str, Any], body: bytes) -> dict[str, Any]:
     filled_in = {name: fields.get(value[1:]) if str(value).startswith("$") else value for name, value in act.items()}
     # a client may have sent a price as a number: acts take texts
     return {name: str(v) if v is not act[name] else v for name, v in filled_in.items() if v is not None}
+
+
+def _changed_body(reply: Reply, change: Callable[[Any], Any]) -> Reply:
+    """Return an answer with other JSON in it; one that another fault has made a page of HTML stays as it is."""
+    try:
+        value = json.loads(reply.body)
+    except ValueError:
+        return reply
+    return reply._replace(body=encoded(change(value)))
 
 
 def _instead(action: Answer) -> Reply:

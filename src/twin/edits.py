@@ -19,10 +19,15 @@ def edited(value: Any, edit: Edit) -> Any:
 
 
 def without_young(value: Any, hide: Hide, now: int) -> Any:
-    """Return a copy of a JSON value whose list at `hide.list` lacks the rows younger than `hide.younger_than`."""
+    """Return a copy of a JSON value whose list at `hide.list` lacks the rows younger than `hide.younger_than`.
+
+    A value without that list, such as a refusal, is returned as it is.
+    """
     result = copy.deepcopy(value)
 
     def keep_old(holder: Any, key: Any) -> None:
+        if isinstance(holder, dict) and not isinstance(holder.get(key), list):
+            return
         holder[key] = [row for row in holder[key] if now - int(row.get(hide.by, 0)) >= hide.younger_than]
 
     _apply(result, hide.list, keep_old)

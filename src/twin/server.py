@@ -100,8 +100,8 @@ class Server:
             return web.Response(status=reply.status, body=body, headers=headers)
         response = web.StreamResponse(status=reply.status, headers=headers)
         response.content_length = len(reply.body)
-        await response.prepare(request)
-        with suppress(ConnectionError):
+        with suppress(ConnectionError):  # who asked may be gone
+            await response.prepare(request)
             await response.write(body)
         _cut(request)
         return response

@@ -3,8 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from src.twin.call_faults import CallFaults
 from src.twin.edits import edited, without_young
-from src.twin.fault_rules import Edit, Hide
+from src.twin.fault_rules import Answer, Edit, Hide
+from src.twin.reply import Reply
 
 VALUE = {"data": {"rows": [{"at": 1, "x": "a"}, {"at": 9, "x": "b"}]}}
 
@@ -30,3 +32,12 @@ def test_a_path_that_leads_nowhere_changes_nothing_or_one_member(path):
 def test_young_rows_are_hidden():
     hide = Hide(do="hide", list="data.rows", by="at", younger_than=5)
     assert without_young(VALUE, hide, 10)["data"]["rows"] == [{"at": 1, "x": "a"}]
+
+
+def test_an_answer_that_another_fault_has_changed_is_left_as_it_is():
+    hide, drop = Hide(do="hide", list="data.rows", by="at"), Edit(do="edit", drop=("data.rows",))
+    refusal = {"success": 0, "data": {"code": 10009}}
+    assert without_young(refusal, hide, 10) == refusal
+    page = CallFaults((Answer(do="answer", status=502), drop, hide)).changed(Reply(200, b"{}"), None, 10)
+    assert page.status == 502
+    assert page.body.startswith(b"<html>")
