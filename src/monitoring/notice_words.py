@@ -26,6 +26,7 @@ TITLES: Final[dict[Topic, tuple[str, str]]] = {
     Topic.DATA: ("足のデータに問題がある", "The candles need attention"),
     Topic.MODEL: ("モデルに問題がある", "The model needs attention"),
     Topic.CLOCK: ("時計がずれている", "The clock is off"),
+    Topic.JOURNAL: ("台帳に書けない、または書けるようになった", "The journal takes nothing, or does again"),
     Topic.DAILY: ("1日のまとめ", "The day's summary"),
 }
 
@@ -74,6 +75,10 @@ MEANINGS: Final[dict[Topic, tuple[str, str]]] = {
         "時刻同期(NTP)を確認すること。ずれた時計の要求は取引所が拒否する。",
         "Check the machine's time synchronisation (NTP): the exchange refuses requests of a wrong clock.",
     ),
+    Topic.JOURNAL: (
+        "書けない間は何も発注しない。リースが切れるまでに戻らなければ終了する。逆指値は取引所に残る。",
+        "Nothing is sent meanwhile. It ends if the database is not back before the lease is over; stops stay.",
+    ),
     Topic.DAILY: ("", ""),
 }
 
@@ -112,6 +117,10 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "command": ("コマンド", "command"),
     "outcome": ("結果", "outcome"),
     "remedy": ("対処", "what to do"),
+    "protected": ("逆指値で保護された数量", "size under stops"),
+    "orders": ("残した注文", "orders that are left"),
+    "doubt": ("結果の分からない注文", "an order whose outcome is not known"),
+    "cut_off": ("時間切れで中断した処理", "what was cut off for lack of time"),
 }
 """Names of a notice's values; a name that is not here is shown as it is."""
 

@@ -18,6 +18,7 @@ from src.trading.risk import Verdict, refusal
 
 NO_VERDICT: Final = refusal(Reason.NO_SIGNAL, Side.NONE)
 REMEMBERED: Final = 64  # ended orders of ours whose ids are kept
+BOOKED: Final = 256  # trades whose ids are kept: one may be listed after a later one
 
 
 class Intent(NamedTuple):
@@ -130,6 +131,12 @@ class Book(NamedTuple):
     halted: bool  # by a person
     naked_since: Millis  # 0: fully protected, or flat
     stops_reserve: bool | None  # whether a waiting stop was seen to reserve its part of the position
+    booked: tuple[int, ...] = ()  # newest trades that were looked at, ascending: all others above the first are new
+
+    @property
+    def floor(self) -> int:
+        """The trade id up to which every trade has been looked at."""
+        return self.booked[0] if self.booked else self.last_trade
 
     @property
     def waiting(self) -> bool:
@@ -270,12 +277,23 @@ def filled(book: Book, fill: FillReport) -> Book:
     order = book.find(fill.order_id)
     if order is not None:
         book = changed(book, order._replace(executed=Lots(order.executed + fill.lots)))
-    book = book._replace(last_trade=max(book.last_trade, fill.trade_id), cash=Money(book.cash + cash_flow(fill)))
+    book = looked_at(book, fill.trade_id)._replace(cash=Money(book.cash + cash_flow(fill)))
     held = book.holding
     if is_opening(fill):
         return book._replace(holding=_more(held, fill), naked_since=book.naked_since or fill.executed_at)
     reason = _exit_reason(book, order, fill)
     return book._replace(holding=_less(held, fill, reason))
+
+
+def looked_at(book: Book, trade_id: int) -> Book:
+    """Return the book after a trade was taken notice of: it is not looked at again."""
+    booked = sorted({book.floor, *book.booked, trade_id})[-BOOKED:]
+    return book._replace(booked=tuple(booked), last_trade=max(book.last_trade, trade_id))
+
+
+def is_new(book: Book, trade_id: int) -> bool:
+    """Return whether a trade has not been looked at: later ones may have been."""
+    return trade_id > book.floor and trade_id not in book.booked
 
 
 def cash_flow(fill: FillReport) -> Money:

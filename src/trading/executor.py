@@ -46,7 +46,9 @@ from src.trading.book import (
     ended,
     filled,
     intended,
+    is_new,
     is_opening,
+    looked_at,
     lost,
     opened,
     refused,
@@ -79,6 +81,7 @@ from src.trading.reconcile import (
     foreign_orders,
     next_action,
     protected,
+    unbooked_of,
 )
 from src.trading.risk import Verdict, approve
 
@@ -158,6 +161,7 @@ class Executor:
         self._unwritten: list[Entry] = []  # alarms that were told; the next thing written takes them along
         self._flow: tuple[Money, Millis] | None = None  # an unexplained change of cash, and since when
         self._difference = NO_DIFFERENCE  # of the exchange's position from ours, once it has lasted
+        self._guarded = Lots(0)  # lots that a stop protects though no trade shows them yet
         self._bare_since = Millis(0)  # when this process first saw lots without a stop; 0: there are none
         self._give_up_at = Millis(0)  # when this settling leaves the rest for later
         self._no_cancels_until = Millis(0)
@@ -171,7 +175,8 @@ class Executor:
     def account(self, mark: Ticks, at: Millis) -> Account:
         """Return the account as the decision core sees it, valued at `mark`."""
         held, facts = self.book.holding, self.facts
-        known = facts is not None and self.book.pending is None and not self.foreign
+        booked = facts is not None and facts.unbooked.lots == 0
+        known = booked and self.book.pending is None and not self.foreign
         if facts is None:
             zero = Money(0)
             return Account(False, zero, mark, Side.NONE, Lots(0), Ticks(0), at, False, 0, 0, 0, 0)
@@ -261,10 +266,22 @@ class Executor:
             self.book = self.book._replace(entry=over)
         await self.settle()
 
+    def left_behind(self) -> dict[str, Json]:
+        """Return what rests on the exchange, or may, should this process end now; lots are signed by side."""
+        book = self.book
+        stops = sum(order.lots - order.executed for order in book.orders if order.purpose is Purpose.STOP)
+        others: list[Json] = [order.order_id for order in book.orders if order.purpose is not Purpose.STOP]
+        return {
+            "position": book.holding.lots * book.holding.side,
+            "protected": stops,
+            "orders": others,
+            "doubt": None if book.pending is None else book.pending.number,
+        }
+
     def is_news(self, event: ExchangeEvent) -> bool:
         """Return whether a stream says something that the last reading did not show."""
         if isinstance(event, FillSeen):
-            return event.fill.trade_id > self.book.last_trade
+            return is_new(self.book, event.fill.trade_id)
         if isinstance(event, OrderSeen):
             return self._is_new_order(event.order)
         if isinstance(event, ModeSeen):
@@ -317,23 +334,36 @@ class Executor:
             if agrees:
                 await self._agreed()
                 return True
+            if self._is_bare_and_unbooked():
+                return True  # protection does not wait for the list of trades
             if self._clock.now() >= give_up:
                 return await self._differs()
             await self._pause()
+
+    def _is_bare_and_unbooked(self) -> bool:
+        """Return whether an order has executed what no trade shows yet, and no stop covers it."""
+        facts = self.facts
+        if facts is None or facts.unbooked.lots == 0 or self.book.pending is not None:
+            return False
+        bare = self.book.holding.lots + facts.unbooked.lots - protected(self.book, facts.active)
+        return bare >= facts.pair.min_lots and can_protect(facts)
 
     async def _read(self) -> bool:
         """Read once and book what is new; return whether everything agrees."""
         active = await self._exchange.active_orders()
         since = Millis(max(self.book.read_at - OVERLAP, 0))
-        fills = await self._exchange.fills(self.book.last_trade, since)
+        fills = await self._exchange.fills(self.book.floor, since)
         if self.book.pending is not None or self.book.ghosts:
             await self._resolve(active, fills)
         await self._book_fills(fills)
         account = await self._exchange.account()
-        living, agrees = await self._follow_orders(active)
+        shown, agrees = await self._follow_orders(active)
+        living = tuple(order for order in shown if order.status is None or order.status in LIVING)
         market, pair = await self._exchange.market(), await self._rules()
         now = self._clock.now()
-        self.facts = Facts(now, living, account, market, pair, self.foreign, now < self._no_cancels_until)
+        unbooked = unbooked_of(self.book, shown, account, market)
+        held_back = now < self._no_cancels_until
+        self.facts = Facts(now, living, account, market, pair, self.foreign, held_back, unbooked)
         await self._measure_naked()
         return agrees and foreign_lots(self.book, account) == self._difference
 
@@ -346,18 +376,26 @@ class Executor:
         before = self.book
         entries = []
         for fill in fills:
-            if fill.trade_id <= self.book.last_trade:
+            if not is_new(self.book, fill.trade_id):
                 continue
             if not self._is_ours(fill):
-                self.book = self.book._replace(last_trade=fill.trade_id)
+                self.book = looked_at(self.book, fill.trade_id)
                 self._alarm(Tier.CRITICAL, Topic.FOREIGN, what=f"trade {fill.trade_id} is of an order that is not ours")
             else:
-                self.book = filled(self.book, fill)
+                self._book(fill)
                 self._mention_close(fill)
             entries.append(self._entry(Kind.FILL, as_json(fill)))
         if self.book != before:
             self.book = opened(self.book)
             await self._write(*entries)
+
+    def _book(self, fill: FillReport) -> None:
+        """Book a fill of ours; lots that had a stop before their trade was listed have not become naked by it."""
+        was_guarded = is_opening(fill) and self.book.naked_since == 0 and fill.lots <= self._guarded
+        self.book = filled(self.book, fill)
+        if was_guarded:
+            self._guarded = Lots(self._guarded - fill.lots)
+            self.book = self.book._replace(naked_since=Millis(0))
 
     def _mention_close(self, fill: FillReport) -> None:
         """Tell of a close that was not ordered by this program."""
@@ -376,7 +414,7 @@ class Executor:
         return on_ours and not is_opening(fill)
 
     async def _follow_orders(self, active: tuple[OrderReport, ...]) -> tuple[tuple[OrderReport, ...], bool]:
-        """Read what became of orders of ours that are not listed; return the living ones and whether all agrees."""
+        """Read what became of orders of ours that are not listed; return all that were seen and whether all agrees."""
         listed = {order.order_id: order for order in active}
         living, agrees = list(active), True
         for order in self.book.orders:
@@ -392,6 +430,7 @@ class Executor:
                 living.append(report)
             elif report is not None and report.executed != order.executed:
                 agrees = False  # its trades are not listed yet
+                living.append(report)
             else:
                 agrees = await self._is_gone(order, report) and agrees
         return tuple(living), agrees
@@ -480,7 +519,7 @@ class Executor:
         facts, book = self.facts, self.book
         if facts is None:
             return False
-        self._difference = long, short = foreign_lots(book, facts.account)
+        self._difference = long, short = foreign_lots(book, facts.account, facts.unbooked)
         if self._difference != NO_DIFFERENCE:
             self.foreign = True
             self.facts = facts._replace(strange=True)
@@ -585,10 +624,11 @@ class Executor:
         return self.book.entry._replace(open=False) if self.book.holding.entered > 0 else NO_ENTRY
 
     async def _place_stop(self, action: Action) -> bool:
-        position, trigger = POSITION_OF[self.book.holding.side], action.trigger
+        side = self.book.holding.side if self.book.holding.lots > 0 else self.book.entry.verdict.side
+        position, trigger = POSITION_OF[side], action.trigger
         if trigger is None:
             raise ValueError("a stop needs a trigger")
-        held = self.book.holding.lots
+        held = self.book.holding.lots + (0 if self.facts is None else self.facts.unbooked.lots)
         resting = 0 if self.facts is None else protected(self.book, self.facts.active)
         crowded = resting + action.lots > held  # together they are more than the position
         code = await self._send(protective_stop(position, action.lots, trigger))
@@ -703,8 +743,9 @@ class Executor:
         facts, held = self.facts, self.book.holding
         if facts is None:
             return
-        bare = held.lots - protected(self.book, facts.active)
+        bare = held.lots + facts.unbooked.lots - protected(self.book, facts.active)
         since = self.book.naked_since
+        self._guarded = facts.unbooked.lots if bare <= 0 else Lots(0)
         if bare <= 0:
             self._bare_since = Millis(0)
             if since > 0:
@@ -714,7 +755,7 @@ class Executor:
                 self._forget("naked")
             return
         if since == 0:
-            self.book = self.book._replace(naked_since=facts.now)
+            self.book = self.book._replace(naked_since=facts.unbooked.since or facts.now)
         self._bare_since = self._bare_since or facts.now
         if facts.now - self._bare_since >= self._params.naked_ms:  # it had its chance to be protected
             self._alarm(Tier.CRITICAL, Topic.NAKED, key="naked", what=f"{bare} lots unprotected since {since}")

@@ -25,7 +25,8 @@ from src.core.domain.exchange import (
 from src.core.domain.market import Lots, Side, Ticks
 from src.core.domain.orders import EntryKind, ExitReason
 from src.core.domain.time import DAY, Millis
-from src.trading.book import Book, Working
+from src.trading.book import Book, Working, average
+from src.trading.decision import entered
 from src.trading.ledger import worse
 from src.trading.outgoing import Purpose
 
@@ -64,6 +65,18 @@ class Action(NamedTuple):
     reason: ExitReason = ExitReason.NONE  # of a LEAVE
 
 
+class Unbooked(NamedTuple):
+    """Lots that an entry's order has executed and that no trade in the list of trades shows yet."""
+
+    side: Side
+    lots: Lots
+    price: Ticks  # at which they were bought or sold, as near as it can be told
+    since: Millis  # when the order was sent
+
+
+ALL_BOOKED: Final = Unbooked(Side.NONE, Lots(0), Ticks(0), Millis(0))
+
+
 class Facts(NamedTuple):
     """What the exchange shows, read together."""
 
@@ -74,6 +87,7 @@ class Facts(NamedTuple):
     pair: PairReport
     strange: bool = False  # something on the account is not ours
     no_cancels: bool = False  # a moment ago cancels were refused because they are suspended
+    unbooked: Unbooked = ALL_BOOKED
 
 
 class Limits(NamedTuple):
@@ -93,6 +107,8 @@ def next_action(book: Book, facts: Facts, limits: Limits) -> Action:
     """Return the next thing to do, or `NONE`."""
     if book.pending is not None:
         return Action(Act.WAIT, "an order's outcome is not known")
+    if facts.unbooked.lots > 0 and (book.holding.lots == 0 or book.leaving.reason == ExitReason.NONE):
+        return _guard(book, facts)
     if book.holding.lots == 0:
         return _when_flat(book, facts, limits)
     if _is_ending(book, facts, Purpose.STOP):
@@ -104,6 +120,27 @@ def next_action(book: Book, facts: Facts, limits: Limits) -> Action:
         return Action(Act.CANCEL, "the position is to stay", order_id=lingering.order_id)
     protect = _protect(book, facts)
     return protect if protect.act != Act.NOTHING else _work_entry(book, facts, limits)
+
+
+def _guard(book: Book, facts: Facts) -> Action:
+    """Protect what an order says that it executed, before its trades are listed; all else has to wait for them."""
+    missing = Lots(book.holding.lots + facts.unbooked.lots - protected(book, facts.active))
+    if missing >= max(facts.pair.min_lots, 1) and can_protect(facts):
+        return Action(
+            Act.PLACE_STOP, "lots whose trades are not listed", lots=missing, trigger=_stop_level(book, facts)
+        )
+    resting = _first(book, Purpose.ENTRY)
+    listed = {order.order_id for order in facts.active}
+    if resting is not None and resting.order_id in listed and resting.price is not None and entry_is_over(book, facts):
+        return _take_back(resting, "the entry is over", facts)
+    return Action(Act.WAIT, "trades are not listed yet")
+
+
+def _stop_level(book: Book, facts: Facts) -> Ticks:
+    """Return the level of the stop: the plan's, or the one it will have once the entry is booked."""
+    if book.state.plan.stop > 0:
+        return book.state.plan.stop
+    return entered(book.state, book.entry.verdict, facts.unbooked.price, facts.unbooked.since).plan.stop
 
 
 def entry_is_over(book: Book, facts: Facts) -> bool:
@@ -138,12 +175,35 @@ def foreign_orders(book: Book, active: tuple[OrderReport, ...]) -> tuple[OrderRe
     return tuple(order for order in active if order.order_id not in ours and order.position is not None)
 
 
-def foreign_lots(book: Book, account: AccountReport) -> tuple[Lots, Lots]:
-    """Return by how many lots the exchange's long and short differ from the book's."""
+def foreign_lots(book: Book, account: AccountReport, unbooked: Unbooked = ALL_BOOKED) -> tuple[Lots, Lots]:
+    """Return by how many lots the exchange's long and short differ from ours, those without a trade included."""
     held = book.holding
-    long = held.lots if held.side == Side.BUY else 0
-    short = held.lots if held.side == Side.SELL else 0
+    long = sum(each.lots for each in (held, unbooked) if each.side == Side.BUY)
+    short = sum(each.lots for each in (held, unbooked) if each.side == Side.SELL)
     return Lots(account.long.lots - long), Lots(account.short.lots - short)
+
+
+def unbooked_of(book: Book, shown: tuple[OrderReport, ...], account: AccountReport, market: MarketReport) -> Unbooked:
+    """Return what orders of ours have executed beyond the trades that are booked: entries less stops and closes.
+
+    Parameters
+    ----------
+    shown
+        Every order of ours that could be read, living or ended.
+    """
+    executed = {order.order_id: order.executed for order in shown}
+    lots, sent_at = 0, []
+    for order in book.orders:
+        more = max(executed.get(order.order_id, order.executed) - order.executed, 0)
+        lots += more if order.purpose is Purpose.ENTRY else -more
+        sent_at += [order.sent_at] if more and order.purpose is Purpose.ENTRY else []
+    side = book.entry.verdict.side
+    if lots <= 0 or not sent_at or side == Side.NONE:
+        return ALL_BOOKED
+    held = account.long if side == Side.BUY else account.short
+    quoted = market.ask if side == Side.BUY else market.bid
+    price = average(held.product, held.lots, side) if held.lots > 0 else quoted or market.last
+    return ALL_BOOKED if price is None else Unbooked(side, Lots(lots), price, min(sent_at))
 
 
 def _forbidden(book: Book, facts: Facts) -> bool:
@@ -284,7 +344,7 @@ def _expires(order: OrderReport, now: Millis) -> bool:
 def _stops(book: Book, active: tuple[OrderReport, ...]) -> list[OrderReport]:
     """Return the living stops of ours on the open position, oldest first; what is listed lives, whatever its status."""
     ours = {order.order_id for order in book.orders if order.purpose is Purpose.STOP}
-    side = POSITION_OF.get(book.holding.side)
+    side = POSITION_OF.get(book.holding.side if book.holding.lots > 0 else book.entry.verdict.side)
     return [
         order
         for order in active

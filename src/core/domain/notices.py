@@ -39,6 +39,7 @@ class Topic(StrEnum):
     DATA = "data"  # bars are missing, stale or disagree
     MODEL = "model"
     CLOCK = "clock"
+    JOURNAL = "journal"  # its database does not take part, or does again
     DAILY = "daily"  # the day's summary
 
 

@@ -24,6 +24,7 @@ from src.core.orchestration.model_stage import live_params, shadow_adapter
 from src.core.orchestration.operations import journal_url, lease_terms, notifier, open_health_page
 from src.core.orchestration.paper_market import PaperAccount, paper_clock
 from src.core.orchestration.parts import Parts
+from src.core.orchestration.patient_journal import PatientJournal
 from src.core.orchestration.wiring import (
     bitbank_client,
     bitbank_margin,
@@ -77,9 +78,10 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
         driven.watch_work(lambda: client.busy)
     page = _Page(settings, env, machine)
     plain = await open_journal(journal_url(settings, env), machine, terms=lease_terms(settings))
-    journal = MeasuredJournal(plain, page.metrics)
     people = notifier(settings, env)
     await people.start()
+    lease_ms = settings.journal.lease_s * SECOND
+    journal = PatientJournal(MeasuredJournal(plain, page.metrics), machine, lease_ms, people)
     model = model_adapter(settings, params) if params.model.used else None
     shadow = shadow_adapter(settings, params) if params.model.used else None
     return Parts(
@@ -92,7 +94,7 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
         params=params,
         execution=executor_params(settings),
         watch_ms=settings.execution.watch_seconds * SECOND,
-        lease_ms=settings.journal.lease_s * SECOND,
+        lease_ms=lease_ms,
         drive=None if driven is None else driven.run,
         open_page=page.open,
         close=client.close,

@@ -9,6 +9,7 @@ Start-up and recovery are one path: read the journal, read the account, settle t
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,7 @@ from src.core.exceptions import (
     Retryable,
     SkipBar,
 )
+from src.core.logger import get_logger
 from src.core.orchestration.cycle import Judged, decision_body
 from src.core.orchestration.live_wiring import live_parts
 from src.core.orchestration.parts import Parts
@@ -45,8 +47,12 @@ from src.trading.executor import Executor, Outcome
 
 T = TypeVar("T")
 
-LAST_ACTS_S: Final = 7
+# Whoever stops us gives ten seconds; a stop that rests on the exchange needs none of them.
+FINISH_S: Final = 2.0  # for what is being done when the end is asked for
+LAST_ACTS_S: Final = 3.0  # for withdrawing an entry
+LAST_WORDS_S: Final = 1.0  # for the journal's last line
 SOON: Final = SECOND
+_log = get_logger(__name__)
 LONGEST_WAIT: Final = 60 * SECOND  # between two attempts to start
 
 
@@ -172,6 +178,7 @@ class Orchestrator:
             await self.run()
         finally:
             ending.cancel()
+            await asyncio.gather(ending, return_exceptions=True)
 
     async def run_trading_cycle(self) -> Judged | None:
         """Wait for the next closed bar and act on it; None if it could not be traded on."""
@@ -280,11 +287,26 @@ class Orchestrator:
         """Leave things so that nobody has to watch them."""
         parts = ready.parts
         self._phase = Phase.STOPPING
-        with suppress(TimeoutError):  # whoever stops us gives ten seconds; a stop on the exchange needs none of them
+        cut_off = ready.cut_off
+        try:
             async with asyncio.timeout(LAST_ACTS_S):
                 await ready.executor.withdraw()
-        await parts.journal.append(Entry(Kind.STOPPED, parts.clock.now(), {}))
-        parts.notifier.tell(Notice(Tier.INFO, Topic.STOPPED, parts.clock.now()))
+        except TimeoutError:
+            cut_off = "the withdrawal of an entry"
+        except (LeaseLost, JournalFailed):
+            raise
+        except HaltTrading as e:
+            cut_off = e.what
+        left = ready.executor.left_behind() | {"cut_off": cut_off}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await parts.journal.append(Entry(Kind.STOPPED, parts.clock.now(), left))
+        bare = abs(int(str(left["position"]))) > int(str(left["protected"]))
+        unclear = bare or bool(cut_off) or left["doubt"] is not None
+        _log.log(logging.WARNING if unclear else logging.INFO, "what is left on the exchange", **left)
+        shown = {name: str(value) for name, value in left.items() if value}
+        tier = Tier.CRITICAL if bare else Tier.WARNING if unclear else Tier.INFO
+        parts.notifier.tell(Notice(tier, Topic.STOPPED, parts.clock.now(), shown))
 
     def _started(self) -> "_Ready":
         if self._ready is None:
@@ -311,11 +333,21 @@ class Orchestrator:
         return await self._started().parts.exchange.next_event()
 
     async def _next_tick(self) -> Tick:
-        """Wait for the next look around: soon while something is not as it should be."""
+        """Wait for the next look around: soon while something is not as it should be, also if that comes meanwhile."""
         ready = self._started()
-        parts = ready.parts
-        at = Millis(parts.clock.now() + (min(SOON, parts.watch_ms) if ready.dirty else parts.watch_ms))
-        await parts.clock.sleep_until(at)
+        clock, began = ready.parts.clock, ready.parts.clock.now()
+        at = Millis(began + ready.parts.watch_ms)
+        sleeping = asyncio.ensure_future(clock.sleep_until(at))
+        troubled = asyncio.ensure_future(ready.trouble.wait())
+        try:
+            await asyncio.wait([sleeping, troubled], return_when=asyncio.FIRST_COMPLETED)
+            if not sleeping.done():
+                at = Millis(min(at, clock.now() + SOON))
+                await clock.sleep_until(at)
+        finally:
+            for waiting in (sleeping, troubled):
+                waiting.cancel()
+            await asyncio.gather(sleeping, troubled, return_exceptions=True)
         return Tick(at)
 
     async def _keep_lease(self, parts: Parts) -> None:
@@ -334,11 +366,30 @@ class Orchestrator:
                 if task.done():
                     task.result()
             if taking.done():
-                job = taking.result()
-                await self.handle(job.work)
-                job.done.set()
+                await self._deal(taking.result(), watched)
         finally:
             taking.cancel()
+
+    async def _deal(self, job: Job, watched: Sequence["asyncio.Future[Any]"]) -> None:
+        """Deal with one thing; what ends the run ends this too, a person's wish after a while.
+
+        What is cut off may leave an order in doubt, as a crash does, and the next start reads it back.
+        """
+        handling = asyncio.create_task(self.handle(job.work), name="handling")
+        try:
+            await asyncio.wait([handling, *watched], return_when=asyncio.FIRST_COMPLETED)
+            for task in watched:
+                if task.done():
+                    task.result()
+            await asyncio.wait([handling], timeout=FINISH_S)
+            if handling.done():
+                handling.result()
+                job.done.set()
+            else:
+                self._started().cut_off = type(job.work).__name__
+        finally:
+            handling.cancel()
+            await asyncio.gather(handling, return_exceptions=True)
 
     async def handle(self, work: Work) -> None:
         """Deal with one thing that came in; a doubt that needs a person forbids new positions and is told."""
@@ -477,10 +528,23 @@ class _Ready:
     def __init__(self, parts: Parts, executor: Executor) -> None:
         self.parts = parts
         self.executor = executor
-        self.dirty = False  # the account is to be looked at again
+        self.trouble = asyncio.Event()  # the account is to be looked at again, soon
+        self.cut_off = ""  # what the end did not wait for
         self.last_bar: Bar | None = None
         self.streams = {True: False, False: False}  # private and public: connected
         self.halt_reason = ""
         self.last_cycle: Millis | None = None
         self.equity: Money | None = None
         self.model_state = PredictionStatus.GOOD  # what was last told of the model
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something is not as it should be."""
+        return self.trouble.is_set()
+
+    @dirty.setter
+    def dirty(self, dirty: bool) -> None:
+        if dirty:
+            self.trouble.set()
+        else:
+            self.trouble.clear()
