@@ -32,7 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.no_cover)
 
 
-
 @pytest.fixture(scope="session")
 def market_data_dir() -> Path:
     """The folder of real candles. Not given: the test is skipped. Given, but without candles: it fails."""
