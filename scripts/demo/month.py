@@ -6,7 +6,7 @@ that ends the trader by SIGTERM or SIGKILL at drawn moments and starts it again 
 and the person who looks in every half hour and lifts a halt. What is left is judged by scripts/demo/judge_month.py,
 which shares no code with the trader.
 
-    python -m scripts.demo.month [--folder logs/month] [--days 30] [--seed 1] [--restarts 3] [--stress 1]
+    python -m scripts.demo.month [--folder logs/month] [--days 30] [--seed 1] [--restarts 8] [--stress 1]
 """
 
 import argparse
@@ -25,8 +25,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from scripts.demo.live import CONFIG, MAIN, ROOT, environment_for, start_twin
+from scripts.demo.live import CONFIG, MAIN, start_twin
 from scripts.demo.month_plan import DAY, MINUTE, USER, Plan, plan
+from src.twin.process import ROOT, RunningTwin
 
 HOUR: Final = 60 * MINUTE
 JST: Final = timezone(timedelta(hours=9))
@@ -34,7 +35,8 @@ LOOK_S: Final = 0.1  # of the machine's time, between two looks at the exchange'
 LOOK_FOR_ORDER_S: Final = 0.005
 STOP_S: Final = 10.0  # that whoever ends a program by SIGTERM gives it
 KILL_S: Final = 30.0
-LONG_LIFE: Final = 60 * HOUR  # one life in ten: what leaks slowly needs one
+LONG_LIFE: Final = 60 * HOUR  # one life in twenty: what leaks slowly needs one
+FOR_ORDER: Final = 6 * HOUR  # for which an order is waited for, so that the end comes while it is under way
 PERSON: Final = 30 * MINUTE  # between two looks of a person
 STUCK_S: Final = 300.0  # of the machine's time without any of the exchange's
 WATCH_S: Final = 300  # between two looks of the trader at its account
@@ -138,9 +140,8 @@ class Month:
     def _life(self) -> Life:
         """Start the trader, end it at its time, and return what it was."""
         number, began = len(self.lives) + 1, self._twin.now()
-        gap = LONG_LIFE if number % 10 == 0 else int(self._dice.expovariate(self._restarts / DAY)) + 30 * MINUTE
+        at = began + self._gap(number)
         how = self._dice.choice(["SIGTERM", "SIGKILL", "SIGKILL at an order", "SIGTERM at an order"])
-        at = began + gap if self._restarts else self.ends + DAY
         started = time.monotonic()
         with (self._folder / "trader.log").open("a") as log:
             command = [*MAIN, "--mode", "live", "--config", str(ROOT / CONFIG), "--until", self._until]
@@ -150,7 +151,7 @@ class Month:
             self._watch(watch, at)
             now = self._twin.now()
             if trader.poll() is None and how.endswith("order"):
-                self._wait_for_an_order(watch, min(now + DAY, self.ends))
+                self._wait_for_an_order(watch, min(now + FOR_ORDER, self.ends))
             took = 0.0 if trader.poll() is not None else _end(trader, kill=how.startswith("SIGKILL"))
             code = trader.poll()
         finally:
@@ -161,6 +162,12 @@ class Month:
         if watch.ended_itself:
             how = "the end" if ended >= self.ends else "by itself"
         return Life(number, began, ended, how, code, took, watch.ready_s, watch.rss_mb)
+
+    def _gap(self, number: int) -> int:
+        """Return how long a life is to last."""
+        if not self._restarts:
+            return int(self.ends)
+        return LONG_LIFE if number % 20 == 0 else int(self._dice.expovariate(self._restarts / DAY)) + 15 * MINUTE
 
     def _watch(self, watch: "_Watch", until: int) -> None:
         """Wait until the exchange's time, or until the trader is gone; play the others meanwhile."""
@@ -312,7 +319,7 @@ def main() -> int:
     asked.add_argument("--start", default="2023-06-10T09:00", help="first moment of the market (JST)")
     asked.add_argument("--days", type=int, default=30)
     asked.add_argument("--seed", type=int, default=1)
-    asked.add_argument("--restarts", type=float, default=3, help="a day, on average; 0 for none")
+    asked.add_argument("--restarts", type=float, default=8, help="a day, on average; 0 for none")
     asked.add_argument("--stress", type=float, default=1, help="multiplies the rates of all faults; 0 for none")
     given = asked.parse_args()
     given.folder = given.folder.resolve()
@@ -324,9 +331,10 @@ def main() -> int:
         twin = Twin(announced)
         armed = plan(given.seed, given.days, given.stress) if given.stress else Plan([], [], [])
         twin.call("faults", {"faults": armed.rules})
-        environment = environment_for(given.folder, announced)
+        environment = RunningTwin(process, announced).trader_environment(given.folder, exported_settings=True)
         environment["TRADER__EXECUTION__WATCH_SECONDS"] = str(WATCH_S)
         environment["TRADER__EXCHANGE__DEADLINE_S"] = "1"
+        environment["TRADER__SIZING__METHOD"] = "fixed_fraction"  # Kelly would hardly trade on what this market earns
         print(
             f"exchange: {announced['rest']} (simulated; no order is real); {len(armed.rules)} faults armed", flush=True
         )
