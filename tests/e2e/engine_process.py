@@ -39,6 +39,7 @@ PRICE = Ticks(10_000_000)
 LIFE_MS = 4 * SECOND  # after which the position is left
 LOOK_MS = 2 * SECOND
 END_MS = 180 * SECOND
+DEADLINE_S = 2.0  # real seconds that a request may take: an answer that never comes is waited for so long
 
 
 class Job(NamedTuple):
@@ -88,7 +89,8 @@ def run(job: Job) -> None:
 
 async def _run(job: Job) -> None:
     clock = await _clock(job)
-    port = BitbankMargin(clock, ApiKeys(job.key, job.secret), BTC_JPY, Terms(job.rest, job.rest, *job.streams))
+    terms = Terms(job.rest, job.rest, *job.streams, deadline_s=DEADLINE_S)
+    port = BitbankMargin(clock, ApiKeys(job.key, job.secret), BTC_JPY, terms)
     clock.watch(port)
     driving = asyncio.create_task(clock.run())
     await asyncio.sleep(0)  # from now on it knows of calls in threads
