@@ -14,6 +14,7 @@ from src.twin.state_file import write_state
 
 AT_ONCE: Final = 0
 LOOK_EVERY: Final = 0.01  # seconds between two looks whether the copy is done
+MODEST: Final = 10  # how far the copy stands back where the machine is full: callers come first
 
 
 class Keeper:
@@ -85,6 +86,7 @@ def _write_and_exit(path: Path, service: Service) -> NoReturn:
     """Write the state of this copy of the process, and end it without any of what an end does."""
     status = 1
     try:
+        os.nice(MODEST)
         signal.set_wakeup_fd(-1)  # signals are the other's
         write_state(path, state_of(service))
         status = 0

@@ -4,11 +4,12 @@ import asyncio
 import hmac
 from contextlib import suppress
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
 
-from src.core.domain.time import SECOND, Millis
+from src.core.domain.time import SECOND
 from src.twin.acts import perform_due
 from src.twin.body import LARGEST_BODY
 from src.twin.call_faults import CallFaults
@@ -86,7 +87,7 @@ class Server:
     async def _sent(self, request: web.BaseRequest, reply: Reply, faults: CallFaults) -> web.StreamResponse:
         headers = {
             "Content-Type": reply.content_type,
-            "Date": _http_date(self._service.now),
+            "Date": _http_date(self._service.now // SECOND),
             WARNING_HEADER: WARNING,
         }
         broken = faults.connection()
@@ -137,5 +138,6 @@ def _cut(request: web.BaseRequest) -> None:
         request.transport.abort()
 
 
-def _http_date(at: Millis) -> str:
-    return formatdate(at // SECOND, usegmt=True)
+@lru_cache(maxsize=2)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)

@@ -16,7 +16,7 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
     fresh = path.with_suffix(".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # there are secrets in it
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"format": FORMAT, **state}, file, separators=(",", ":"))
+        file.write(json.dumps({"format": FORMAT, **state}, separators=(",", ":")))  # `dump` is ten times as slow
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)

@@ -38,8 +38,8 @@ def fixed(value: int, digits: int) -> str:
     """Return `value` units of 10**-digits with exactly so many decimals."""
     if not digits:
         return str(value)
-    whole, part = divmod(abs(value), 10**digits)
-    return f"{'-' if value < 0 else ''}{whole}.{part:0{digits}d}"
+    text = str(abs(value)).zfill(digits + 1)
+    return f"{'-' if value < 0 else ''}{text[:-digits]}.{text[-digits:]}"
 
 
 def plain(value: int, digits: int) -> str:

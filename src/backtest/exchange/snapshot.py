@@ -4,10 +4,12 @@ import json
 import types
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
+from operator import attrgetter
+from types import NoneType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -123,22 +125,64 @@ DERIVED: Final[dict[type, set[str]]] = {
 
 def encode(value: Any) -> Any:
     """Return `value` as what JSON has: records are lists of their fields, mappings lists of pairs."""
-    if isinstance(value, Enum):
-        return value.value
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, Candles):
-        return [column.tolist() for column in value.columns]
     kind: Any = type(value)
-    if is_dataclass(value):
-        return [encode(getattr(value, name)) for name, _ in _stored(kind)]
-    if isinstance(value, dict):
-        return [[encode(k), encode(v)] for k, v in value.items()]
-    if isinstance(value, array):
-        return value.tolist()
-    if isinstance(value, tuple | list | deque):
-        return [encode(item) for item in value]
-    raise TypeError(f"{type(value).__name__} has no form in a snapshot")
+    return _encoder(kind)(value)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _listed(value: Iterable[Any]) -> list[Any]:
+    return [encode(item) for item in value]
+
+
+@cache
+def _encoder(kind: Any) -> Callable[[Any], Any]:
+    """Return what writes values of a type; texts, numbers and members of enums are JSON's already."""
+    if issubclass(kind, str | int | NoneType):
+        return _same
+    if issubclass(kind, Candles):
+        return lambda value: [column.tolist() for column in value.columns]
+    if is_dataclass(kind):
+        return _record_encoder(kind)
+    if issubclass(kind, dict):
+        return lambda value: [[encode(k), encode(v)] for k, v in value.items()]
+    if issubclass(kind, array):
+        return lambda value: value.tolist()
+    if _named(kind) and _all_plain(kind):
+        return _same
+    if issubclass(kind, tuple | list | deque):
+        return _listed
+    raise TypeError(f"{kind.__name__} has no form in a snapshot")
+
+
+def _record_encoder(kind: Any) -> Callable[[Any], Any]:
+    """Return what writes a dataclass: in one go if its fields are JSON's already, as those of the many orders are."""
+    fields_of = attrgetter(*(name for name, _ in _stored(kind)))
+    return fields_of if _all_plain(kind) else lambda value: [encode(item) for item in fields_of(value)]
+
+
+@cache
+def _all_plain(kind: Any) -> bool:
+    return all(_plain(hint) for _, hint in _stored(kind))
+
+
+def _plain(hint: Any) -> bool:
+    """Return whether JSON writes every value of a type as `encode` would."""
+    if hasattr(hint, "__supertype__"):
+        return _plain(hint.__supertype__)
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in {Union, types.UnionType}:
+        return all(_plain(arg) for arg in args)
+    if _named(hint):
+        return _all_plain(hint)
+    return isinstance(hint, type) and issubclass(hint, str | int | NoneType)
+
+
+def _named(kind: Any) -> bool:
+    """Return whether a type is a tuple with names, which JSON writes as a list."""
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
 @cache
