@@ -475,7 +475,7 @@ def evaluate(
     )
 
 
-def count_reasons(codes: Ints) -> dict[str, int]:
+def count_reasons(codes: npt.NDArray[np.int8]) -> dict[str, int]:
     """Return how many bars ended with each reason; every reason is named, and the counts sum to the bars."""
     counts = np.bincount(codes, minlength=max(Reason) + 1)
     return {reason.name: int(counts[reason]) for reason in Reason}

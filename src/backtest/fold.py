@@ -30,6 +30,7 @@ from src.trading.risk import Verdict, refusal
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int8]
 
 
 class MarketParams(NamedTuple):
@@ -61,18 +62,21 @@ class Tape(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What the fold writes: a line a bar, and a line a trade."""
+    """What the fold writes: a line a bar, and a line a trade; lots and levels over zeros, where there are any.
 
-    reason: Ints
-    exit_reason: Ints
-    side: Ints  # of the planned entry, or of the vote that was refused
+    A million bars are written once and read once, so memory is what they cost: codes are as narrow as can be.
+    """
+
+    reason: Codes
+    exit_reason: Codes
+    side: Codes  # of the planned entry, or of the vote that was refused
     lots: Ints
     stop: Ints  # planned level, ticks; 0: none
     target: Ints
-    leader: Ints
+    leader: Codes
     confidence: Floats
     votes: Floats  # (bars, strategies): side times strength
-    halted: Ints  # 1 while the drawdown halt is on
+    halted: Codes  # 1 while the drawdown halt is on
     equity: Ints  # at the close
     position: Ints  # signed lots at the close
     trades: Ints  # (trades, len(TRADE_FIELDS))
@@ -307,8 +311,8 @@ def write_decision(out: Output, i: int, decision: Decision, account: Account, st
     out.reason[i] = decision.reason
     out.exit_reason[i] = decision.exit_reason
     out.side[i] = verdict.side
-    out.lots[i] = verdict.lots
     if verdict.lots > 0:
+        out.lots[i] = verdict.lots
         out.stop[i] = account.mark - verdict.side * verdict.stop
         out.target[i] = account.mark + verdict.side * verdict.target if verdict.target > 0 else 0
     out.leader[i] = decision.vote.leader
@@ -366,16 +370,16 @@ def close_at_end(world: World, bar: Bar, taker_ppm: int, params: Params) -> tupl
 def empty_output(bars: int, strategies: int) -> Output:
     """Return arrays for a run of `bars` bars; a trade needs at least one bar of its own."""
     return Output(
-        reason=np.zeros(bars, np.int64),
-        exit_reason=np.zeros(bars, np.int64),
-        side=np.zeros(bars, np.int64),
+        reason=np.zeros(bars, np.int8),
+        exit_reason=np.zeros(bars, np.int8),
+        side=np.zeros(bars, np.int8),
         lots=np.zeros(bars, np.int64),
         stop=np.zeros(bars, np.int64),
         target=np.zeros(bars, np.int64),
-        leader=np.zeros(bars, np.int64),
+        leader=np.zeros(bars, np.int8),
         confidence=np.zeros(bars),
         votes=np.zeros((bars, strategies)),
-        halted=np.zeros(bars, np.int64),
+        halted=np.zeros(bars, np.int8),
         equity=np.zeros(bars, np.int64),
         position=np.zeros(bars, np.int64),
         trades=np.zeros((bars + 1, len(TRADE_FIELDS)), np.int64),

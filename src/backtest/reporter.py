@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from rich.table import Table
 from rich.text import Text
 
-from src.backtest.fold import Ints, Output
+from src.backtest.fold import Codes, Output
 from src.backtest.result import BacktestResult, Judged
 from src.core.domain.account import Trade
 from src.core.domain.market import Instrument, Money
@@ -134,7 +134,7 @@ def decisions_table(result: BacktestResult) -> pa.Table:
     columns: dict[str, Column] = {
         "closed_at": pa.array(tape.closed_at, pa.timestamp("ms", "UTC")),
         "reason": _names(out.reason, {int(r): r.name for r in Reason}),
-        "side": pa.array(out.side.astype(np.int8)),
+        "side": pa.array(out.side),
         "lots": pa.array(out.lots),
         "entry": pa.array(tape.close, mask=~planned),
         "stop": pa.array(out.stop, mask=~planned),
@@ -167,7 +167,7 @@ def _votes(out: Output, strategies: tuple[str, ...]) -> dict[str, Column]:
     return {f"vote_{name}": pa.array(np.ascontiguousarray(out.votes[:, k])) for k, name in enumerate(strategies)}
 
 
-def _names(codes: Ints, names: dict[int, str]) -> Column:
+def _names(codes: Codes, names: dict[int, str]) -> Column:
     """Return codes as a dictionary column of their names, in the order of the codes."""
     order = sorted(names)
     places = np.searchsorted(order, codes).astype(np.int8)

@@ -29,7 +29,7 @@ from src.features.anchors import SPAN_4H, SPAN_15M, anchor
 from src.features.feature_generator import COLUMNS, BarColumns, FeatureMatrix, Quality, feature_matrix
 
 Ints = npt.NDArray[np.int64]
-Columns = dict[str, npt.NDArray[np.int64] | npt.NDArray[np.float64]]
+Columns = dict[str, npt.NDArray[np.int64] | npt.NDArray[np.int8] | npt.NDArray[np.float64]]
 """Numbers by name, one a bar in each."""
 
 RowsOf = Callable[[BarColumns], FeatureMatrix]
@@ -294,10 +294,10 @@ def _different(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> 
     left, right = np.ascontiguousarray(one), np.ascontiguousarray(other)
     if left.shape != right.shape or left.dtype != right.dtype:
         return np.arange(max(len(left), len(right)))
+    if left.dtype != np.float64:
+        return np.flatnonzero(left != right)
     unequal = left.view(np.int64) != right.view(np.int64)
-    if left.dtype == np.float64:
-        unequal &= ~(np.isnan(left) & np.isnan(right))
-    return np.flatnonzero(unequal)
+    return np.flatnonzero(unequal & ~(np.isnan(left) & np.isnan(right)))
 
 
 class _Tally:

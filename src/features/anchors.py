@@ -26,9 +26,8 @@ class Block(NamedTuple):
     end: int
 
 
-def month_blocks(closed_at: IntArray) -> Iterator[Block]:
-    """Yield the months that have rows, in order; a bar closed at the turn belongs to the new month."""
-    first = 0
+def month_blocks(closed_at: IntArray, first: int = 0) -> Iterator[Block]:
+    """Yield the months of the bars from number `first` on, in order; a bar closed at the turn is the new month's."""
     while first < closed_at.size:
         month = month_start(Millis(int(closed_at[first])))
         end = int(np.searchsorted(closed_at, next_month_start(month), side="left"))

@@ -9,7 +9,7 @@ Beyond TA-Lib only + - * / and comparisons are used: numpy and Python agree on t
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from inspect import unwrap
-from math import inf, isfinite, nan
+from math import inf, isfinite, isnan, nan
 from typing import Final, Generic, NamedTuple, Protocol
 
 import numpy as np
@@ -54,7 +54,8 @@ class Before:
 
 def before(x: FloatArray) -> FloatArray:
     """Return `x` one bar later; the first is NaN."""
-    out = np.full(x.size, nan)
+    out = np.empty(x.size)
+    out[:1] = nan
     out[1:] = x[:-1]
     return out
 
@@ -199,15 +200,14 @@ class ArrayEngine(Engine[FloatArray]):
 
     def ratio(self, a: FloatArray, b: FloatArray) -> FloatArray:
         """Return a / b bar by bar, NaN where b is not above 0 and finite."""
-        usable = b > 0.0
-        usable &= b < inf
-        first = int(usable.argmax()) if usable.size else 0
+        first = _first_number(b)
+        known = b[first:]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinity is found out as not finite
-            if not usable[first:].all():
-                return np.where(usable, a / b, nan)
+            if not known.size or not (np.minimum.reduce(known) > 0.0 and np.maximum.reduce(known) < inf):
+                return np.where((b > 0.0) & (b < inf), a / b, nan)
             out = np.empty(b.size)
             out[:first] = nan
-            np.divide(a[first:], b[first:], out=out[first:])
+            np.divide(a[first:], known, out=out[first:])
             return out
 
     def where_positive(self, test: FloatArray, x: FloatArray) -> FloatArray:
@@ -217,6 +217,12 @@ class ArrayEngine(Engine[FloatArray]):
     def clip(self, x: FloatArray, limit: float) -> FloatArray:
         """Return x held between -limit and limit."""
         return np.where(x > limit, limit, np.where(x < -limit, -limit, x))
+
+    def before(self, x: FloatArray) -> FloatArray:
+        """Return x one bar later, which leaves the bars before its first number unknown as they were."""
+        if id(x) in self._sound or _leading_unknown(x) >= 0:
+            return before(x)
+        return super().before(x)
 
     def where_any(self, test: FloatArray, n: int, x: FloatArray) -> FloatArray:
         """Return x where one of the last `n` values of `test` is above 0."""
@@ -286,7 +292,8 @@ class Recording(ArrayEngine):
         self.nodes.append(Node(kernel, inputs, options))
         return super().run(kernel, inputs, options)
 
-    # A block may need no window, the bars after it may: these two always ask the indicators.
+    # A block may need no window, the bars after it may: these always ask the indicators.
+    before = Engine.before
     where_any = Engine.where_any
     where_moving = Engine.where_moving
 
@@ -352,12 +359,15 @@ def _known(kernel: Kernel, inputs: tuple[FloatArray, ...]) -> tuple[tuple[FloatA
 
 
 def _leading_unknown(x: FloatArray) -> int:
-    """Return after how many NaN every value is finite; -1 if sums cannot tell: all are NaN, or a sum overflowed."""
+    """Return after how many NaN every value is finite; -1 if a sum cannot tell: all are NaN, or it overflowed."""
+    first = _first_number(x)
     with np.errstate(over="ignore", invalid="ignore"):
-        if isfinite(np.add.reduce(x)):  # not dot: it may start threads
-            return 0
-        first = int(np.isnan(x).argmin())
-        return first if first and isfinite(np.add.reduce(x[first:])) else -1
+        return first if isfinite(np.add.reduce(x[first:])) else -1  # not dot: it may start threads
+
+
+def _first_number(x: FloatArray) -> int:
+    """Return how many NaN stand before the first number; 0 if there is none."""
+    return int(np.isnan(x).argmin()) if x.size and isnan(x[0]) else 0
 
 
 def _not_finite(kernel: Kernel) -> DataError:

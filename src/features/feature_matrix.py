@@ -20,9 +20,9 @@ from src.features.columns import ALL_COLUMNS, ColumnSet
 from src.features.engine import ArrayEngine
 from src.features.quality import NO_VIEW, BoolArray, base_codes, gap_ends, worsen
 from src.features.row import COLUMNS, Row
-from src.features.views import four_hour_bars
+from src.features.views import FourHourView, four_hour_view
 
-NO_BARS: Final = BarColumns.of([])
+NO_VIEW_BARS: Final = four_hour_view(BarColumns.of([]), 1)
 
 
 class FeatureMatrix(NamedTuple):
@@ -97,11 +97,8 @@ def feature_columns(
     codes = base_codes(bars.volume[first:], gap_ends(bars.closed_at) - first, settings.bars_after_gap)
     values = np.empty((known + 1, n))
     values[known] = np.nan
-    view = four_hour_bars(bars, settings.min_parts) if columns.slow.names else NO_BARS
-    for month in month_blocks(bars.closed_at):
-        if month.end <= first:
-            continue
-        block = month._replace(first=max(month.first, first))
+    view = four_hour_view(bars, settings.min_parts) if columns.slow.names else NO_VIEW_BARS
+    for block in month_blocks(bars.closed_at, first):
         here = slice(block.first - first, block.end - first)
         target, slow = values[:known, here], columns.slow.names
         _fill_own(target, bars, block, settings, columns)
@@ -163,20 +160,25 @@ def _fill_own(
 
 
 def _fill_slow(
-    target: FloatArray, bars: BarColumns, view: BarColumns, block: Block, settings: FeatureSettings, columns: ColumnSet
+    target: FloatArray,
+    bars: BarColumns,
+    view: FourHourView,
+    block: Block,
+    settings: FeatureSettings,
+    columns: ColumnSet,
 ) -> BoolArray | None:
     """Write one month's columns of the 4-hour view; return on which bars its newest bar is missing, None: on none.
 
     A 4-hour bar is joined to the 15-minute bars that close at its end or later, until the next one's end.
     """
     closed_at = bars.closed_at[block.first : block.end]
-    oldest = _first_opened(view, BAR_4H, anchor(block.month, SPAN_4H))
-    newest = int(np.searchsorted(view.closed_at, closed_at[-1], side="right"))
-    folded = view.between(oldest, newest)
+    oldest = _first_opened(view.bars, BAR_4H, anchor(block.month, SPAN_4H))
+    newest = int(np.searchsorted(view.since, block.end, side="left"))
+    folded = view.bars.between(oldest, newest)
     inputs = ArrayInputs(folded, settings)
-    begun = int(np.searchsorted(folded.closed_at, closed_at[0], side="right"))  # bars that ended before the month
-    starts = np.searchsorted(closed_at, folded.closed_at[begun:], side="left")
-    edges = np.concatenate(([0], starts, [closed_at.size]))
+    since = view.since[oldest:newest]
+    begun = int(np.searchsorted(since, block.first, side="right"))  # bars that ended before the month
+    edges = np.concatenate(([0], since[begun:] - block.first, [closed_at.size]))
     lengths = edges[1:] - edges[:-1]
     for line, column in zip(target, columns.slow(ArrayEngine(inputs.finite), inputs), strict=True):
         line[:] = np.repeat(column[begun - 1 :] if begun else np.append(np.nan, column), lengths)

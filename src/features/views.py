@@ -5,6 +5,8 @@ end. It exists from the first 15-minute bar that closes at or after that end, ne
 is still forming; a bucket with too few of its parts is a gap and leaves no bar.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from src.core.domain.market import Bar, Lots, Ticks
@@ -12,7 +14,19 @@ from src.core.domain.time import BAR_4H, Millis
 from src.features.bars import BarColumns, IntArray
 
 
+class FourHourView(NamedTuple):
+    """4-hour bars, and from which 15-minute bar on each exists."""
+
+    bars: BarColumns  # stamped with the ends of their buckets
+    since: IntArray  # number of the 15-minute bar at whose close each is there first
+
+
 def four_hour_bars(bars: BarColumns, min_parts: int) -> BarColumns:
+    """Return the 4-hour bars that exist at the close of the last of `bars`; see `four_hour_view`."""
+    return four_hour_view(bars, min_parts).bars
+
+
+def four_hour_view(bars: BarColumns, min_parts: int) -> FourHourView:
     """Return the 4-hour bars that exist at the close of the last of `bars`.
 
     Parameters
@@ -24,11 +38,11 @@ def four_hour_bars(bars: BarColumns, min_parts: int) -> BarColumns:
 
     Returns
     -------
-    BarColumns
+    FourHourView
         One row per bucket that is over and has at least `min_parts` parts, stamped with its end.
     """
     if bars.closed_at.size == 0:
-        return bars
+        return FourHourView(bars, bars.closed_at)
     bucket = -bars.closed_at
     bucket //= BAR_4H  # counted backwards, so that a bar on the edge belongs to the bucket that ends there
     first = np.concatenate(([0], np.flatnonzero(bucket[1:] != bucket[:-1]) + 1))
@@ -42,7 +56,8 @@ def four_hour_bars(bars: BarColumns, min_parts: int) -> BarColumns:
         np.add.reduceat(bars.volume, first),
     )
     keep = (after - first >= min_parts) & (built.closed_at <= bars.closed_at[-1])
-    return BarColumns(*(column[keep] for column in built))
+    since = after - (bars.closed_at[after - 1] == built.closed_at)  # its last part ends it, or else the next bar does
+    return FourHourView(BarColumns(*(column[keep] for column in built)), since[keep])
 
 
 def bucket_ends(closed_at: IntArray) -> IntArray:
