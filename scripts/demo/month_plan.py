@@ -188,7 +188,7 @@ NOW: Final = (
         for name in ("stop_stop_order", "stop_order_and_cancel")
     ),
     Now(VANISH, "every resting order invalidated", 12, TAIL, ({"fault": VANISH},)),
-    Now(12, "clock 2 s ahead for 20 minutes", 2, "NTP that is not running", _clock(2_000, 20), 20 * MINUTE),
+    Now(12, "clock 4 s ahead for 20 minutes", 2, "NTP that is not running", _clock(4_000, 20), 20 * MINUTE),
     Now(12, "clock 6 s behind for ten minutes", 1, TAIL, _clock(-6_000, 10), 10 * MINUTE),
     Now(
         14,

@@ -122,6 +122,7 @@ class Outcome(StrEnum):
     FOREIGN = "foreign"  # something on the account is not ours
     CIRCUIT = "circuit"  # the market does not trade continuously
     RESTRICTED = "restricted"  # the exchange's flags forbid the order or its protection
+    CLOCK = "clock"  # our clock and the exchange's differ
     MARGIN = "margin"  # the exchange demands collateral, or has none to lend
     NOT_FLAT = "not_flat"
     UNKNOWN_ACCOUNT = "unknown_account"
@@ -155,6 +156,7 @@ class Executor:
         self.book = book
         self.facts: Facts | None = None  # None: the account is not known
         self.foreign = False
+        self.clock_off = False  # told by the driver: nothing new is opened meanwhile, and what rests is taken back
         self._pair: PairReport | None = None
         self._witness: dict[int, OrderReport] = {}  # orders the stream spoke of, as a second witness of what was sent
         self._told: set[str] = set()  # alarms that hold, told once
@@ -253,6 +255,11 @@ class Executor:
     def see(self, high: Ticks, low: Ticks) -> None:
         """Remember the range of prices that the open position has lived through."""
         self.book = seen(self.book, high, low)
+
+    @property
+    def pair(self) -> PairReport | None:
+        """The pair's rules as they were last read, at most a minute before the account."""
+        return self._pair
 
     async def halt(self, halted: bool) -> None:
         """Forbid new positions, or allow them again; the next settling cancels what rests of an entry."""
@@ -363,7 +370,8 @@ class Executor:
         now = self._clock.now()
         unbooked = unbooked_of(self.book, shown, account, market)
         held_back = now < self._no_cancels_until
-        self.facts = Facts(now, living, account, market, pair, self.foreign, held_back, unbooked)
+        strange = self.foreign or self.clock_off
+        self.facts = Facts(now, living, account, market, pair, strange, held_back, unbooked)
         await self._measure_naked()
         return agrees and foreign_lots(self.book, account) == self._difference
 
@@ -484,7 +492,7 @@ class Executor:
         strangers = foreign_orders(self.book, facts.active)
         unclear = any(self.book.find(o.order_id) and o.status is None for o in facts.active)
         self.foreign = bool(strangers) or unclear or self._difference != NO_DIFFERENCE
-        self.facts = facts._replace(strange=self.foreign)
+        self.facts = facts._replace(strange=self.foreign or self.clock_off)
         if strangers:
             listed = ", ".join(str(order.order_id) for order in strangers)
             self._alarm(Tier.CRITICAL, Topic.FOREIGN, key=f"orders {listed}", what=f"orders {listed} are not ours")
@@ -778,6 +786,8 @@ class Executor:
             return Outcome.HALTED
         if self.foreign:
             return Outcome.FOREIGN
+        if self.clock_off:
+            return Outcome.CLOCK
         if book.holding.lots > 0 or book.entry.open:
             return Outcome.NOT_FLAT
         if facts.market.mode is not CircuitMode.NONE:

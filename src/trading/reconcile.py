@@ -85,7 +85,7 @@ class Facts(NamedTuple):
     account: AccountReport
     market: MarketReport
     pair: PairReport
-    strange: bool = False  # something on the account is not ours
+    strange: bool = False  # something on the account is not ours, or the clock is off: nothing new is opened
     no_cancels: bool = False  # a moment ago cancels were refused because they are suspended
     unbooked: Unbooked = ALL_BOOKED
 

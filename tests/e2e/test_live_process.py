@@ -38,6 +38,7 @@ def test_the_trader_on_an_exchange_decides_and_earns_what_a_backtest_says(start_
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+    assert [line["differences"] for line in lines(tmp_path, "rules")] == [[]]  # the twin has what is assumed
     decided, traded = lines(tmp_path, "decision")[1:], lines(tmp_path, "trade")  # its first bar closed at the start
 
     settings = load_config("config/backtest/base.yaml", {})

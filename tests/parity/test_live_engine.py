@@ -17,6 +17,7 @@ from src.core.domain.time import DAY, Millis
 from src.core.orchestration.cycle import Judged
 from src.core.orchestration.orchestrator import Orchestrator, Tick
 from src.core.orchestration.parts import Parts
+from src.core.orchestration.wiring import facts
 from src.features.feature_generator import row_at
 from src.trading.decision import decide
 from src.trading.executor import ExecutorParams
@@ -147,6 +148,9 @@ class LiveDesk:
             open_page=no_page,
             close=self.port.close,
             identity={},
+            facts=facts(self.settings),
+            clock_skew=lambda: 0,
+            most_skew_ms=2_000,
         )
         self.trader = Orchestrator(self.settings, parts)
         await self.trader.start()

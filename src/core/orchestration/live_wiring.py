@@ -30,6 +30,7 @@ from src.core.orchestration.wiring import (
     bitbank_margin,
     core_params,
     executor_params,
+    facts,
     feature_settings,
     instrument,
     model_adapter,
@@ -99,7 +100,17 @@ async def live_parts(settings: Settings, environment: Mapping[str, str] | None =
         open_page=page.open,
         close=client.close,
         identity=identity(settings, model, params),
+        facts=facts(settings),
+        clock_skew=_clock_skew(exchange),
+        most_skew_ms=settings.exchange.max_clock_skew_ms,
     )
+
+
+def _clock_skew(exchange: ExchangePort) -> Callable[[], int]:
+    """Return what tells how far the exchange's clock is ahead; a simulated exchange has ours."""
+    if isinstance(exchange, BitbankMargin):
+        return lambda: exchange.clock_skew_ms
+    return lambda: 0
 
 
 def identity(settings: Settings, model: ModelAdapter | None, params: Params) -> dict[str, Json]:

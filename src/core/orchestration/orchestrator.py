@@ -39,6 +39,7 @@ from src.core.logger import get_logger
 from src.core.orchestration.cycle import Judged, decision_body
 from src.core.orchestration.live_wiring import live_parts
 from src.core.orchestration.parts import Parts
+from src.core.orchestration.surroundings import Surroundings
 from src.trading.book import fresh_book
 from src.trading.book_record import read_book
 from src.trading.decision import fresh_state
@@ -213,6 +214,7 @@ class Orchestrator:
         await parts.journal.append(Entry(Kind.STARTED, parts.clock.now(), body))
         parts.notifier.tell(Notice(Tier.INFO, Topic.STARTED, parts.clock.now(), {"mode": self._settings.mode}))
         await self._settle(self._ready)
+        await self._ready.surroundings.look()
         self._phase, self._beat = Phase.TRADING, parts.clock.now()
 
     async def close(self) -> None:
@@ -441,6 +443,7 @@ class Orchestrator:
             return None
         executor.see(bar.high, bar.low)
         await self._settle(ready)
+        await ready.surroundings.look()
         judged = cycle.judge(row, executor.account(bar.close, bar.closed_at), executor.book.state)
         now = ready.parts.clock.now()
         body = decision_body(judged) | {"config": self._settings.hash()}
@@ -492,6 +495,7 @@ class Orchestrator:
         for command in await ready.parts.journal.commands():
             await self._obey(ready, command)
         await self._settle(ready)
+        await ready.surroundings.look()
 
     async def _obey(self, ready: "_Ready", command: Command) -> None:
         executor, parts = ready.executor, ready.parts
@@ -528,6 +532,7 @@ class _Ready:
     def __init__(self, parts: Parts, executor: Executor) -> None:
         self.parts = parts
         self.executor = executor
+        self.surroundings = Surroundings(parts, executor)
         self.trouble = asyncio.Event()  # the account is to be looked at again, soon
         self.cut_off = ""  # what the end did not wait for
         self.last_bar: Bar | None = None

@@ -9,6 +9,7 @@ from src.core.orchestration.cycle import TradingCycle
 from src.core.protocols import BarSource, Clock, ExchangePort, Journal, Notifier
 from src.trading.decision import Params
 from src.trading.executor import ExecutorParams
+from src.trading.fact_table import Facts
 
 
 class Parts(NamedTuple):
@@ -28,3 +29,6 @@ class Parts(NamedTuple):
     open_page: Callable[[Callable[[], Health]], Awaitable[Callable[[], Awaitable[None]]]]  # the health page; its end
     close: Callable[[], Awaitable[None]]  # ends connections that none of the ports owns
     identity: dict[str, Json]  # of this process, for the journal: versions, model, mode
+    facts: Facts  # what is taken for granted about the pair
+    clock_skew: Callable[[], int]  # how far the exchange's clock is ahead for certain, ms
+    most_skew_ms: int  # beyond which nothing new is opened
