@@ -1,4 +1,4 @@
-"""From the exchange into the store: fetch, check, append, one day and one commit at a time."""
+"""From the exchange into the store: fetch, check, append; old days a month at a time, young ones each by itself."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -9,7 +9,7 @@ import numpy as np
 from src.core.domain.candles import Candles, SeriesInfo
 from src.core.domain.market import BTC_JPY, Instrument
 from src.core.domain.time import BAR_4H, BAR_15M, DAY, MINUTE, Millis, format_jst, utc_date
-from src.core.exceptions import ConfigError, NoCandles
+from src.core.exceptions import BadCandles, ConfigError, NoCandles
 from src.core.protocols import Clock
 from src.data.data_cache import DataCache
 from src.data.exchange_files import ExchangeFile, FileReply, FileSource, FileState, day_file, total, year_file
@@ -22,6 +22,7 @@ HISTORY_STARTS: Final = date(2017, 2, 14)  # bitbank's first BTC/JPY candle
 SETTLED_AFTER: Final = 15 * MINUTE  # a finished day's file is not final at once: the servers' cache lags
 REVISABLE: Final = 2 * DAY  # bars so young may still be corrected by the exchange; older ones never silently
 SOURCE: Final = "bitbank public REST"
+TOGETHER: Final = 31  # days that are stored in one commit: each waits for the disk several times
 
 
 class Progress(NamedTuple):
@@ -102,10 +103,10 @@ class DataPipeline:
     async def download(
         self, start: Millis, end: Millis, on_progress: Callable[[Progress], None] = lambda _: None
     ) -> DownloadSummary:
-        """Fetch every UTC day that (start, end] touches, up to now, and store each as it comes.
+        """Fetch every UTC day that (start, end] touches, up to now, and store them.
 
-        Days stored completely are not fetched again, so a download that was stopped goes on where it was. The
-        running day is always fetched again.
+        Days stored completely are not fetched again, so a download that was stopped goes on where it was; one that was
+        killed has lost `TOGETHER` days at most. The running day is always fetched again.
 
         Parameters
         ----------
@@ -125,13 +126,16 @@ class DataPipeline:
         """
         days = utc_days(start, end, self._clock.now())
         complete = self._cache.complete_days(self.info.name)
-        tally = _Tally()
-        for done, day in enumerate(days, start=1):
-            if day in complete:
-                tally = tally._replace(skipped=tally.skipped + 1)
-            else:
-                tally = await self._fetch_day(day, tally)
-            on_progress(Progress(day, done, len(days), tally.new_bars))
+        tally, batch = _Tally(), _Batch(self._cache, self.info)
+        try:
+            for done, day in enumerate(days, start=1):
+                if day in complete:
+                    tally = tally._replace(skipped=tally.skipped + 1)
+                else:
+                    tally = await self._fetch_day(day, tally, batch)
+                on_progress(Progress(day, done, len(days), tally.new_bars))
+        finally:
+            batch.store()
         return self._summary(days, tally)
 
     async def refresh(self) -> DownloadSummary:
@@ -179,7 +183,7 @@ class DataPipeline:
         stored = self._cache.read(self.info.name, file.start, file.end)
         return _compare(year, reply.candles, self.views(file.start, file.end).four_hour, stored)
 
-    async def _fetch_day(self, day: date, tally: "_Tally") -> "_Tally":
+    async def _fetch_day(self, day: date, tally: "_Tally", batch: "_Batch") -> "_Tally":
         file = day_file(self._instrument, self._timeframe, day)
         reply = await self._source.fetch(file)
         tally = tally._replace(fetched=tally.fetched + 1, intake=total([tally.intake, reply.intake]))
@@ -187,14 +191,14 @@ class DataPipeline:
             return tally._replace(not_yet=True)
         if reply.state is FileState.ABSENT:
             return tally._replace(missing=(*tally.missing, day))
-        revised = self._revised(file, reply.candles)
-        new = self._cache.append(
-            self.info.name,
-            reply.candles,
-            self.info,
-            replace=self._clock.now() - file.end < REVISABLE,
-            complete_days=[day] if self._is_final(file, reply) else [],
-        )
+        stored = self._stored(file)
+        revised = len(_different(stored, reply.candles))
+        new = len(np.setdiff1d(reply.candles.closed_at, stored.closed_at, assume_unique=True))
+        complete = [day] if self._is_final(file, reply) else []
+        if self._clock.now() - file.end < REVISABLE:
+            self._cache.append(self.info.name, reply.candles, self.info, replace=True, complete_days=complete)
+        else:
+            batch.add(reply.candles, complete)
         return tally._replace(new_bars=tally.new_bars + new, revised=tally.revised + revised)
 
     def _is_final(self, file: ExchangeFile, reply: FileReply) -> bool:
@@ -206,11 +210,11 @@ class DataPipeline:
         reaches_end = len(reply.candles) > 0 and reply.candles.bar(-1).closed_at == file.end
         return age >= REVISABLE or (age >= SETTLED_AFTER and reaches_end)
 
-    def _revised(self, file: ExchangeFile, given: Candles) -> int:
-        """Return how many stored bars have other values in `given`."""
+    def _stored(self, file: ExchangeFile) -> Candles:
+        """Return what is stored of a file's time."""
         if self.info.name not in self._cache.names():
-            return 0
-        return len(_different(self._cache.read(self.info.name, file.start, file.end), given))
+            return Candles.empty()
+        return self._cache.read(self.info.name, file.start, file.end)
 
     def _summary(self, days: list[date], tally: "_Tally") -> DownloadSummary:
         stored = Candles.empty()
@@ -229,6 +233,41 @@ class DataPipeline:
             not_yet=tally.not_yet,
             quality=assess(stored, self._timeframe, tally.intake),
         )
+
+
+class _Batch:
+    """Days that are stored together."""
+
+    def __init__(self, cache: DataCache, info: SeriesInfo) -> None:
+        self._cache = cache
+        self._info = info
+        self._days: list[tuple[Candles, list[date]]] = []
+
+    def add(self, candles: Candles, complete: list[date]) -> None:
+        """Add a day, later than those before."""
+        self._days.append((candles, complete))
+        if len(self._days) >= TOGETHER:
+            self.store()
+
+    def store(self) -> None:
+        """Store what was added.
+
+        Raises
+        ------
+        BadCandles
+            If a day is impossible or contradicts what is stored. The days before it are stored.
+        """
+        days, self._days = self._days, []
+        if not days:
+            return
+        try:
+            self._append(Candles.joined(candles for candles, _ in days), [day for _, each in days for day in each])
+        except BadCandles:
+            for candles, complete in days:
+                self._append(candles, complete)
+
+    def _append(self, candles: Candles, complete: list[date]) -> None:
+        self._cache.append(self._info.name, candles, self._info, complete_days=complete)
 
 
 class _Tally(NamedTuple):

@@ -256,3 +256,25 @@ def test_without_a_year_file_nothing_was_compared(desk: Desk):
 
 def test_the_series_is_named_after_exchange_pair_and_length():
     assert series_name(BTC_JPY) == NAME
+
+
+def test_old_days_are_stored_together_and_a_bad_one_does_not_keep_those_before_it(desk: Desk, monkeypatch):
+    commits = []
+    append = DataCache.append
+
+    def counted(self, *given, **more):
+        commits.append(len(given[1]))
+        return append(self, *given, **more)
+
+    monkeypatch.setattr(DataCache, "append", counted)
+    desk.download(1, 3)
+    assert commits == [288]
+    rows = rows_of(START + 4 * DAY, 96)
+    desk.server.day("20240105", rows)
+    desk.download(5, 5)
+    desk.server.day("20240105", [[*row[:4], "99.0", row[5]] for row in rows])  # as if it had not been complete
+    monkeypatch.setattr(DataCache, "complete_days", lambda self, name: frozenset())
+    with pytest.raises(BadCandles):
+        desk.download(4, 6)
+    assert desk.stored().bar(-1).closed_at == START + 5 * DAY
+    assert len(desk.stored()) == 5 * 96
