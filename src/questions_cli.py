@@ -12,6 +12,7 @@ from src.core.exceptions import ConfigError
 
 if TYPE_CHECKING:
     from src.core.config import Settings
+    from src.core.domain.time import Millis
     from src.trading.journal import JournalReader
 
 questions = typer.Typer(rich_markup_mode=None)
@@ -65,13 +66,8 @@ def why(
 ) -> None:
     """Say what was decided at one moment and why: its gates in order, and the nearest change that would have traded."""
     from src.core.config import load_config
-    from src.core.domain.time import parse_time
 
-    try:
-        moment = parse_time(at)
-    except ValueError as e:
-        what, _, form = str(e).partition("; ")
-        raise ConfigError(f"--at: {what}", remedy=form) from e
+    moment = moment_of(at, "--at", 0)
     if run is not None:
         from src.backtest.explain import explain
         from src.core.orchestration.model_reasons import model_reasons
@@ -140,6 +136,39 @@ def account(mode: ModeOption = Trading.LIVE, config: ConfigOption = None, as_jso
 
 
 @questions.command()
+def compare(
+    mode: ModeOption = Trading.LIVE,
+    config: ConfigOption = None,
+    start: Annotated[
+        str | None, typer.Option(help="First moment: 2023-05-01 (JST). [default: the journal's first flat close]")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="Last moment. [default: the journal's end]")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Stored series, candle file, or sample. [default: the trader's own candles]")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set the trader beside the backtest of the same hours: which decisions differ, why, and what each part cost."""
+    from rich.console import Console
+
+    from src.core.domain.market import INSTRUMENTS
+    from src.core.orchestration.questions.comparing import compare_journal, comparison_plain
+    from src.core.orchestration.questions.comparison_page import comparison_tables
+
+    settings = settings_of(mode, config)
+    pair = INSTRUMENTS[settings.market.symbol]
+    after, until = moment_of(start, "--start", 0), moment_of(end, "--end", 2**62)
+    with journal_of(settings) as reader:
+        found = compare_journal(reader, settings, data, after, until)
+    if as_json:
+        print_json(comparison_plain(found, pair))
+    else:
+        Console().print(comparison_tables(found, pair, settings.language))
+    if not found.holds:
+        raise typer.Exit(1)
+
+
+@questions.command()
 def doctor(mode: ModeOption = Trading.LIVE, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say whether a trader could trade now, and what to do about what is in its way; nothing is traded."""
     import asyncio
@@ -198,6 +227,25 @@ def report(
         raise ConfigError("which run is to be drawn?", remedy="give its folder, or --journal for a trader's journal")
     for path in write_report(run, settings.language, compare):
         typer.echo(path)
+
+
+def moment_of(text: str | None, option: str, otherwise: int) -> "Millis":
+    """Return the moment that an option names, or another one where it is not given.
+
+    Raises
+    ------
+    ConfigError
+        If it is no time.
+    """
+    from src.core.domain.time import Millis, parse_time
+
+    if text is None:
+        return Millis(otherwise)
+    try:
+        return parse_time(text)
+    except ValueError as e:
+        what, _, form = str(e).partition("; ")
+        raise ConfigError(f"{option}: {what}", remedy=form) from e
 
 
 def settings_of(mode: Trading, config: Path | None) -> "Settings":

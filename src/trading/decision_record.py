@@ -26,7 +26,7 @@ class Recorded(NamedTuple):
     decision: Decision
     explained: Mapping[str, float]  # each input's part in the prediction, where a model was asked
     shadow: Prediction | None  # what a model on trial said
-    config: str  # hash of the settings
+    config: str  # hash of the parameters it was made with
     hash: str
 
 

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -25,19 +26,28 @@ def lines(folder: Path, kind: str) -> list[dict]:
         return [json.loads(body) for (body,) in rows]
 
 
+def trade(folder: Path, twin, until: str, **changed: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / "main.py"), "--mode", "live", "--until", until],
+        cwd=ROOT, env=twin.trader_environment(folder) | changed,
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+
+
+def compared(folder: Path, twin, *words: str, **changed: str) -> dict:
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / "main.py"), "compare", "--json", *words],
+        cwd=ROOT, env=twin.trader_environment(folder) | changed,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return json.loads(ran.stdout)
+
+
 def test_the_trader_on_an_exchange_decides_and_earns_what_a_backtest_says(start_twin, tmp_path):
     twin = start_twin(data="sample", lock_step=True, bars=True, start=START)
-    command = [sys.executable, str(ROOT / "main.py"), "--mode", "live", "--until", UNTIL]
-    ran = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=twin.trader_environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
+    trade(tmp_path, twin, UNTIL)
     assert [line["differences"] for line in lines(tmp_path, "rules")] == [[]]  # the twin has what is assumed
     decided, traded = lines(tmp_path, "decision")[1:], lines(tmp_path, "trade")  # its first bar closed at the start
 
@@ -60,3 +70,25 @@ def test_the_trader_on_an_exchange_decides_and_earns_what_a_backtest_says(start_
     found = [[trade[name] for name in names] for trade in traded]
     assert found
     assert found == expected[: len(found)]
+
+    told = compared(tmp_path, twin, "--start", START)
+    assert (told["bars"], told["divergences"]) == (bars, [])
+    assert set(told["parts_jpy"].values()) == {"0.0000"}
+    assert told["billed_jpy"] == told["supposed_jpy"] != "0.0000"
+
+
+def test_on_a_book_the_trader_decides_alike_and_the_gap_is_told_in_parts(start_twin, tmp_path):
+    twin = start_twin(data="sample", lock_step=True, start="2023-05-01T18:00")  # an entry, and its stop in the hour
+    own = {"TRADER__EXECUTION__ENTRY": "maker_then_taker"}  # which a backtest takes for a taker
+    trade(tmp_path, twin, "2023-05-01T19:05", **own)
+    told = compared(tmp_path, twin, **own)
+    assert told["refolded"] == told["decided"] == told["bars"] == 5
+    assert told["divergences"] == []
+    (both,) = told["deals"]
+    assert both["billed"]["lots"] == both["supposed"]["lots"] > 0
+    parts = {name: Decimal(value) for name, value in told["parts_jpy"].items()}
+    assert {name for name, value in parts.items() if value} == {"path", "slippage", "fee"}
+    assert parts["fee"] > 0
+    assert (
+        sum(parts.values()) == Decimal(told["gap_jpy"]) == Decimal(told["billed_jpy"]) - Decimal(told["supposed_jpy"])
+    )

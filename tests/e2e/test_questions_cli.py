@@ -7,6 +7,8 @@ from pathlib import Path
 
 from src.core.domain.orders import Reason
 from src.core.domain.time import DAY, format_jst, to_datetime
+from src.core.orchestration.cycle import params_hash
+from src.core.orchestration.wiring import core_params
 from tests.trader_journal import DAYS, FIRST, ask
 
 
@@ -87,8 +89,15 @@ def test_replay_says_which_lines_are_of_other_settings(traded):
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     (other,) = found["other_settings"]
-    assert other["config"] == traded.settings.hash()
+    assert other["config"] == params_hash(core_params(traded.settings))
     assert (found["same"], other["decisions"]) == (0, DAYS * 96)
+
+
+def test_replay_takes_no_language_no_folder_and_no_log_for_other_settings(traded, tmp_path):
+    changed = {"LANGUAGE": "en", "LOGGING__LEVEL": "error", "MONITORING__PORT": "0", "DATA__TRADING": str(tmp_path)}
+    done = traded.ask("replay", "--json", **{f"TRADER__{name}": value for name, value in changed.items()})
+    found = json.loads(done.stdout)
+    assert (found["same"], found["other_settings"]) == (DAYS * 96, [])
 
 
 def moment_of(traded, reason):

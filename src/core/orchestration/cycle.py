@@ -100,6 +100,14 @@ def decision_body(judged: Judged) -> dict[str, Json]:
     return body | {"hash": body_hash(body)}
 
 
+def params_hash(params: Params) -> str:
+    """Return the hash of everything a decision depends on beside its own inputs.
+
+    A language, a folder or an address is no part of it: they change no decision.
+    """
+    return hashlib.sha256(repr(params).encode()).hexdigest()
+
+
 def body_hash(body: dict[str, Json]) -> str:
     """Return the hash of a decision's inputs and result."""
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

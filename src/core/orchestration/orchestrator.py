@@ -36,7 +36,7 @@ from src.core.exceptions import (
     SkipBar,
 )
 from src.core.logger import get_logger
-from src.core.orchestration.cycle import Judged, decision_body
+from src.core.orchestration.cycle import Judged, decision_body, params_hash
 from src.core.orchestration.live_wiring import live_parts
 from src.core.orchestration.parts import Parts
 from src.core.orchestration.surroundings import Surroundings
@@ -446,7 +446,7 @@ class Orchestrator:
         await ready.surroundings.look()
         judged = cycle.judge(row, executor.account(bar.close, bar.closed_at), executor.book.state)
         now = ready.parts.clock.now()
-        body = decision_body(judged) | {"config": self._settings.hash()}
+        body = decision_body(judged) | {"config": ready.config}
         await executor.record(
             Entry(Kind.BAR, received, as_json(bar)), Entry(Kind.DECISION, now, body), state=judged.after
         )
@@ -533,6 +533,7 @@ class _Ready:
         self.parts = parts
         self.executor = executor
         self.surroundings = Surroundings(parts, executor)
+        self.config = params_hash(parts.params)
         self.trouble = asyncio.Event()  # the account is to be looked at again, soon
         self.cut_off = ""  # what the end did not wait for
         self.last_bar: Bar | None = None

@@ -10,6 +10,7 @@ from src.core.domain.orders import ExitReason, Reason
 from src.core.domain.reason_words import EXIT_REASON_WORDS, LANGUAGES, REASON_WORDS
 from src.core.domain.time import BAR_15M, DAY, Millis, format_jst
 from src.core.exceptions import NoCandles
+from src.core.orchestration.cycle import params_hash
 from src.core.orchestration.questions.replaying import params_of, refold
 from src.core.orchestration.wiring import core_params, instrument
 from src.features.row import Quality
@@ -156,7 +157,7 @@ def _params(reader: JournalReader, line: Stored, settings: Settings) -> Params:
 
 def _notes(recorded: Recorded, params: Params, settings: Settings) -> list[str]:
     words = _WORDS[settings.language]
-    if recorded.config != settings.hash():
+    if recorded.config != params_hash(params):
         return [words["other"].format(recorded.config[:12])]
     again = refold(recorded, params).decision.reason
     stored = recorded.decision.reason

@@ -10,7 +10,7 @@ from src.core.config import Settings
 from src.core.domain.account import Contribution
 from src.core.domain.journal import Json, Kind, Stored
 from src.core.domain.time import format_jst
-from src.core.orchestration.cycle import Judged, decision_body
+from src.core.orchestration.cycle import Judged, decision_body, params_hash
 from src.core.orchestration.wiring import core_params
 from src.ml.stage import WHOLE
 from src.trading.decision import Params, decide
@@ -82,13 +82,15 @@ def replay(reader: JournalReader, settings: Settings, progress: Callable[[int], 
     chain = reader.verify()
     if chain.broken is not None:
         return Replayed(chain, 0, 0, (), None, 0)
-    params, own = core_params(settings), settings.hash()
+    params = core_params(settings)
+    own = params_hash(params)
     total, same, different = 0, 0, 0
     first: Difference | None = None
     others: dict[str, tuple[int, int, int]] = {}
     for line in reader.walk(Kind.STARTED, Kind.DECISION):
         if line.entry.kind is Kind.STARTED:
             params = params_of(line, params)
+            own = params_hash(params)
             continue
         total, config = total + 1, str(line.entry.body.get("config"))
         if config != own:
