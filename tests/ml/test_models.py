@@ -9,20 +9,25 @@ import pytest
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 
+from src.ml.artefact import manifest_bytes
 from src.ml.ensemble import MEMBERS, vote_of
 from src.ml.export import export_files
 from src.ml.models import LIGHTGBM, RANDOM_FOREST, XGBOOST, Blend, Recipe, learnt_weights, new_member, train
 from tests.core.config.written_settings import ROOT
-from tests.ml.made_model import SMALL, first_half, halves
+from tests.ml.made_model import SMALL, busy_artefact, first_half, halves
 
 DIGESTS = """
-import hashlib
 from tests.ml.made_model import busy_artefact
 from src.ml.artefact import manifest_bytes
+from tests.ml.test_models import digests
 made = busy_artefact()
-for name, data in sorted({**made.files, "manifest": manifest_bytes(made.manifest)}.items()):
-    print(name, hashlib.sha256(data).hexdigest())
+print(digests({**made.files, "manifest": manifest_bytes(made.manifest)}))
 """
+
+
+def digests(files: dict[str, bytes]) -> str:
+    """Return the hash of every file, one a line."""
+    return "\n".join(f"{name} {hashlib.sha256(data).hexdigest()}" for name, data in sorted(files.items()))
 
 
 def lines(n: int = 400, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -33,13 +38,12 @@ def lines(n: int = 400, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_two_processes_make_the_same_artefact_to_the_byte():
-    def run() -> str:
-        program = [sys.executable, "-c", DIGESTS]
-        return subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-
-    first = run()
-    assert len(first.splitlines()) == 5
-    assert run() == first
+    made = busy_artefact()
+    program = [sys.executable, "-c", DIGESTS]
+    ran = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
+    here = digests({**made.files, "manifest": manifest_bytes(made.manifest)})
+    assert len(here.splitlines()) == 5
+    assert ran.stdout.strip() == here
 
 
 def test_another_seed_makes_other_models():

@@ -28,9 +28,9 @@ from src.ml.teaching import Lesson, teach
 from src.ml.walk_forward import folds_of, work_on
 
 if __name__ == "__main__":
-    world = noise_world(WorldShape(days=450), 3)
+    world = noise_world(WorldShape(days=330), 3)
     start = int(world.asked.decided_at[0])
-    split = WalkForward(tuple(Millis(start + day * DAY) for day in (200, 300, 450)), None, 5 * DAY)
+    split = WalkForward(tuple(Millis(start + day * DAY) for day in (200, 270, 330)), None, 5 * DAY)
     recipe = Recipe(
         lightgbm={"n_estimators": 5, "min_child_samples": 20},
         xgboost={"n_estimators": 5, "max_depth": 2},
