@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from src.backtest.overfitting import probability_of_overfitting
 from src.backtest.sharpe import Moments, Trials, moments
 from src.backtest.trial_chain import Tally
 from src.core.domain.time import DAY, Millis
@@ -96,4 +97,6 @@ def tuned(world: NoiseWorld, lessons: list[Lesson], seed: int, limits: Limits = 
             best, chosen = daily.sharpe, found
     if best == -np.inf:
         chosen = found
-    return judge(*chosen, Tried(tally.trials(), None, len(record)), limits, seed)
+    overfitting = probability_of_overfitting(np.array(record).T)
+    chance = None if overfitting is None else overfitting.probability
+    return judge(*chosen, Tried(tally.trials(), chance, len(record)), limits, seed)

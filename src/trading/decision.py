@@ -23,7 +23,7 @@ from src.trading.drawdown_manager import RiskParams, RiskState, fresh_risk, obse
 from src.trading.exits import NO_PLAN, Plan, exit_at_close, follow, plan_from_fill
 from src.trading.ledger import CostParams
 from src.trading.position_sizing import SizeParams
-from src.trading.risk import ModelParams, Verdict, first_gate, refusal, shape_entry
+from src.trading.risk import ModelParams, Verdict, first_gate, least_probability, refusal, shape_entry
 
 _MAJORITY: Final = 0.5 + 1e-9  # of all weight; half is none, whichever way sums of weights are rounded
 
@@ -98,11 +98,21 @@ def decide(state: State, row: Row, prediction: Prediction, account: Account, par
         return State(plan, risk), Decision(reason, nothing, why, vote, signals)
     if account.known and account.waiting:
         return State(state.plan, risk), Decision(Reason.ENTRY_WAITING, nothing, ExitReason.NONE, vote, signals)
-    gate = first_gate(row, account, risk, vote, prediction, params.vote.min_confidence, params.gates, params.model)
+    wanted = wanted_probability(vote, signals, account, params)
+    confidence, gates, model = params.vote.min_confidence, params.gates, params.model
+    gate = first_gate(row, account, risk, vote, prediction, confidence, gates, model, wanted)
     if gate != Reason.ENTER:
         return State(state.plan, risk), Decision(gate, refusal(gate, vote.side), ExitReason.NONE, vote, signals)
     verdict = shape_entry(row, account, risk, vote, signals[vote.leader], params.tick, params.size, params.costs)
     return State(state.plan, risk), Decision(verdict.reason, verdict, ExitReason.NONE, vote, signals)
+
+
+def wanted_probability(vote: Vote, signals: tuple[Signal, ...], account: Account, params: Params) -> float:
+    """Return the probability of a net gain that the model has to give the proposed trade; 1 if none is proposed."""
+    if vote.side == Side.NONE:
+        return 1.0
+    signal, fee = signals[vote.leader], account.taker_fee_ppm
+    return least_probability(signal, account.mark, fee, params.tick, params.model, params.costs)
 
 
 def entered(state: State, order: Verdict, fill: Ticks, at: Millis) -> State:

@@ -16,7 +16,7 @@ from src.core.domain.time import Millis
 from src.features.row import Quality, Row
 from src.strategies.base.strategy_manager import propose_all
 from src.strategies.utils.signal_builder import is_proposal
-from src.trading.decision import Decision, Params, State, decide
+from src.trading.decision import Decision, Params, State, decide, wanted_probability
 from src.trading.drawdown_manager import RiskState
 from src.trading.ledger import BPS
 from src.trading.position_sizing import MAX_EQUITY, round_trip_cost
@@ -225,9 +225,13 @@ def _without(params: Params, k: int) -> Params:
 
 
 def _agreeing_model(_reason: Reason, inputs: Inputs, params: Params) -> Iterator[Step]:
-    prediction, wanted = inputs.prediction, params.model.min_probability
+    prediction, wanted = inputs.prediction, _wanted(inputs, asked(inputs, params), params)
     said = prediction._replace(status=int(PredictionStatus.GOOD), probability=wanted)
     yield Change("probability", prediction.probability, wanted), inputs._replace(prediction=said), params
+
+
+def _wanted(inputs: Inputs, decision: Decision, params: Params) -> float:
+    return wanted_probability(decision.vote, decision.signals, inputs.account, params)
 
 
 def _affordable(reason: Reason, inputs: Inputs, params: Params) -> Iterator[Step]:
@@ -299,7 +303,7 @@ def measured(
             ("volume_ratio", row.volume_ratio, gates.max_volume_ratio),
         ),
         Gate.VOTE: (("confidence", decision.vote.confidence, params.vote.min_confidence),),
-        Gate.MODEL: (("probability", inputs.prediction.probability, params.model.min_probability),)
+        Gate.MODEL: (("probability", inputs.prediction.probability, _wanted(inputs, decision, params)),)
         if params.model.used
         else (),
         Gate.SIZE: (("lots", decision.verdict.lots, None), ("risk", decision.verdict.risk, None)),

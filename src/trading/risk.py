@@ -18,7 +18,7 @@ from src.strategies.utils.constants import Signal
 from src.trading.anomaly_detector import GateParams, find_anomaly
 from src.trading.drawdown_manager import RiskState
 from src.trading.ledger import CostParams
-from src.trading.position_sizing import SizeParams, size_position
+from src.trading.position_sizing import SizeParams, round_trip_cost, size_position
 
 
 class ModelParams(NamedTuple):
@@ -27,6 +27,9 @@ class ModelParams(NamedTuple):
     used: bool = False  # False: strategies alone
     hold_without: bool = True  # whether an absent or doubtful model forbids entries
     min_probability: float = 0.65  # of a net gain on the proposed side
+    by_value: bool = False  # whether each trade's own break-even stands in place of `min_probability`
+    min_edge: float = 0.05  # expected gain after costs, in stop distances
+    open_gain: float = 2.0  # what a trade without a target gains when it wins, in stop distances
 
 
 class Verdict(NamedTuple):
@@ -88,14 +91,49 @@ def vote_gate(vote: Vote, min_confidence: float) -> Reason:
     return Reason.ENTER
 
 
-def model_gate(prediction: Prediction, params: ModelParams) -> Reason:
-    """Return why the model forbids the proposed entry, or ENTER."""
+def least_probability(
+    signal: Signal, mark: Ticks, taker_fee_ppm: int, tick: float, params: ModelParams, costs: CostParams
+) -> float:
+    """Return the probability of a net gain from which the model allows the trade that `signal` asks for.
+
+    It is `min_probability`, or by value the trade's own: see `break_even`.
+
+    Parameters
+    ----------
+    mark
+        The price now.
+    tick
+        JPY in one tick.
+    """
+    if not params.by_value:
+        return params.min_probability
+    stop, target = in_ticks(signal.stop, tick), in_ticks(signal.target, tick)
+    return break_even(
+        float(stop), float(target), float(round_trip_cost(mark, taker_fee_ppm, costs.slippage_ppm)), params
+    )
+
+
+def break_even(stop: float, target: float, cost: float, params: ModelParams) -> float:
+    """Return the probability at which a trade is worth `min_edge` of its stop distance, all three in one unit.
+
+    A trade that wins is taken to gain its target, one that loses to lose its stop, and either pays the costs:
+    `p (target - cost) - (1 - p) (stop + cost) = min_edge stop`. Above 1 the costs leave nothing to gain. Interest is
+    not in it, nor that many trades end between stop and target.
+    """
+    gain = target if target > 0.0 else params.open_gain * stop
+    if not stop + gain > 0.0:
+        return 2.0  # no stop, no trade
+    return (stop * (1.0 + params.min_edge) + cost) / (stop + gain)
+
+
+def model_gate(prediction: Prediction, params: ModelParams, wanted: float) -> Reason:
+    """Return why the model forbids the proposed entry, or ENTER; `wanted` is the least probability of a net gain."""
     if not params.used:
         return Reason.ENTER
     if prediction.status == PredictionStatus.GOOD:
         if not 0.0 <= prediction.probability <= 1.0:
             return Reason.MODEL_NOT_FINITE
-        if prediction.probability >= params.min_probability:
+        if prediction.probability >= wanted:
             return Reason.ENTER
         return Reason.MODEL_REFUSES
     if not params.hold_without:
@@ -131,6 +169,7 @@ def first_gate(
     min_confidence: float,
     gates: GateParams,
     model: ModelParams,
+    wanted: float,
 ) -> Reason:
     """Return the reason of the first gate that forbids an entry on this bar, or ENTER."""
     reason = data_gate(row.quality)
@@ -152,7 +191,7 @@ def first_gate(
     if reason == Reason.ENTER:
         reason = vote_gate(vote, min_confidence)
     if reason == Reason.ENTER:
-        reason = model_gate(prediction, model)
+        reason = model_gate(prediction, model, wanted)
     return reason
 
 

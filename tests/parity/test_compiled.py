@@ -12,11 +12,13 @@ import pytest
 
 from src.backtest.compiled import UNCOMPILABLE, cache_name, compiled
 from src.backtest.fold import fold
+from src.core.domain.account import PredictionStatus
 from src.core.domain.market import Side
 from src.features.feature_generator import row_at
 from src.features.row import Row
 from src.strategies.base.strategy_manager import propose_all
 from src.strategies.utils.constants import NO_SIGNAL, Signal
+from src.trading.risk import ModelParams
 from tests.backtest.made_worlds import KINDS, Made, Run, made_world, run_fold
 from tests.compiled_code import COMPILED
 from tests.parity.test_oracle import real_year
@@ -46,6 +48,22 @@ def test_made_worlds_are_the_same_compiled(compiled_fold):
         assert_same(interpreted, run_fold(made, run=compiled_fold, lists=False))
         trades += len(interpreted.trades)
     assert trades > 200
+
+
+def test_a_model_judged_by_value_is_the_same_compiled(compiled_fold):
+    made = made_world(1, bars=3_000)
+    bars = len(made.tape.closed_at)
+    said = np.random.default_rng(1).random(bars)
+    good = np.full(bars, int(PredictionStatus.GOOD))
+    made = made._replace(tape=made.tape._replace(prediction_status=good, prediction=said))
+    trades = set()
+    for model in (ModelParams(used=True, min_probability=0.5), ModelParams(used=True, by_value=True)):
+        judged = made._replace(params=made.params._replace(model=model))
+        interpreted = run_fold(judged)
+        assert_same(interpreted, run_fold(judged, run=compiled_fold, lists=False))
+        trades.add(len(interpreted.trades))
+    assert len(trades) == 2
+    assert min(trades) > 20
 
 
 def test_a_real_year_is_the_same_compiled(compiled_fold, market_data_dir):

@@ -10,7 +10,7 @@ from src.core.domain.market import Money, Side
 from src.core.domain.orders import Reason
 from src.core.orchestration.wiring import core_params
 from src.features.row import Quality
-from src.trading.decision import fresh_state
+from src.trading.decision import fresh_state, wanted_probability
 from src.trading.gate_walk import Gate, Inputs, asked, gate_of, nearest, passages
 from src.trading.risk import ModelParams
 from tests.trader_journal import ALONE
@@ -96,6 +96,10 @@ def test_confidence_and_model_are_set_against_their_thresholds(entering, params)
     assert [tuple(c) for c in nearest(refused, judged).changes] == [("probability", 0.5, 0.65)]
     (absent,) = nearest(entering, judged).changes
     assert (absent.name, absent.needed) == ("probability", 0.65)
+    by_value = params._replace(model=ModelParams(used=True, by_value=True))
+    unlikely = entering._replace(prediction=Prediction(int(PredictionStatus.GOOD), 0.1))
+    (change,) = nearest(unlikely, by_value).changes
+    assert change.needed == wanted_probability(*asked(entering, params)[3:], entering.account, by_value)
 
 
 def test_the_equity_asked_for_is_the_least_to_the_money_unit(entering, params):

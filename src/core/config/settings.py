@@ -79,7 +79,10 @@ class ModelSettings(Section):
 
     used: bool
     hold_without: bool
+    rule: Literal["probability", "value"]
     min_probability: Annotated[float, Field(ge=0, le=1), FRACTION]
+    min_edge: Annotated[float, Field(ge=0, le=10)]  # stop distances
+    open_gain: Annotated[float, Field(ge=0.1, le=100)]  # stop distances
     path: Annotated[str, Field(min_length=1)]  # folder of the model in use
     cache: Annotated[str, Field(min_length=1)]  # folder of a backtest's predictions
     max_age_days: Annotated[int, Field(ge=1, le=3_650)]

@@ -73,6 +73,12 @@ class Economist:
         other._core = self._core._replace(model=self._core.model._replace(min_probability=probability))
         return other
 
+    def by_value(self) -> "Economist":
+        """Return one that plays the same by the value of each trade in place of one least probability."""
+        other = copy(self)
+        other._core = self._core._replace(model=self._core.model._replace(by_value=True))
+        return other
+
     def play(self, start: int, stop: int, asked: Asked | None = None, probability: Floats | None = None) -> Played:
         """Return what bars `start` to `stop` make of a fresh account.
 

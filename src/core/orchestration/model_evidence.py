@@ -38,10 +38,14 @@ from src.ml.walk_forward import Asked, Walk, folds_of, walk, work_on
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-EARLIER_LOOKS: Final = 26
-"""Tries before there was a ledger: 24 settings of fast barriers on minutes, and two plain slow blends."""
+EARLIER_LOOKS: Final = 37
+"""Tries no ledger has kept: 24 settings of fast barriers on minutes, two plain slow blends, and the eleven lines of an
+evidence measured before there was the rule by value."""
 
 TRAIN_YEARS: Final = 3
+BY_VALUE: Final = "whole system, by value"
+"""The line of the rule that holds each trade to its own break-even."""
+
 _TARGET: Final = 0.40  # yearly volatility of the plain blend
 _FEE, _INTEREST = 0.001, 0.0004  # of the notional: a trade, and a day
 _PARTS: Final = 16  # 15-minute bars in 4 hours
@@ -178,6 +182,7 @@ def _systems(
         name = f"whole system, threshold {threshold:.0%}"
         lines.append(_line(name, years, partial(_with_model, other, asked, found)))
     if fees is None:
+        lines.append(_line(BY_VALUE, years, partial(_with_model, economist.by_value(), asked, found)))
         equity = float(settings.backtest.initial_balance_jpy)
         lines += [
             _plain("slow blend, long and short", years, studied, equity, lambda w: w),

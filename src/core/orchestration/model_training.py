@@ -31,8 +31,9 @@ from src.core.domain.time import Millis, to_datetime
 from src.core.exceptions import ConfigError, DataError
 from src.core.orchestration.fold_workers import Workers, fold_workers
 from src.core.orchestration.model_economy import Economist, Played
-from src.core.orchestration.proposals import asked_of
+from src.core.orchestration.proposals import asked_of, least_probabilities
 from src.core.orchestration.training_data import Studied, study
+from src.core.orchestration.wiring import model_params
 from src.data.atomic_file import write_atomically
 from src.ml.artefact import Artefact
 from src.ml.card import Card, FoldFacts, card_html, card_markdown
@@ -203,7 +204,8 @@ def judged_of(found: Walk, dataset: Dataset, asked: Asked, settings: Settings, c
         rival = np.full(len(found.lines), np.nan)
         fresh = dataset.decided_at[found.lines] > champion.trained_until
         rival[fresh] = champion.said(asked.inputs[found.line_of[fresh]])
-    chosen = probability >= settings.model.min_probability
+    params = model_params(settings.model)
+    chosen = probability >= least_probabilities(asked.inputs[found.line_of], params)
     return Judged(dataset.won[found.lines], probability, chosen, found.prior, found.last, rival)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from src.backtest.fold import MarketParams
 from src.core.config import Settings
 from src.core.config.feature_manager import feature_hash
+from src.core.config.settings import ModelSettings
 from src.core.config.units import BPS_FRACTION, MULTIPLE, PPM_FRACTION, in_parts
 from src.core.domain.journal import Json
 from src.core.domain.market import INSTRUMENTS, PPM, SAFE, Instrument
@@ -73,7 +74,7 @@ def core_params(settings: Settings) -> Params:
         strategies=tuple(_strategy(name, dict(own.params)) for name, own in settings.strategies.items()),
         weights=tuple(own.weight for own in settings.strategies.values()),
         vote=VoteParams(settings.vote.min_agreement, settings.vote.min_confidence),
-        model=ModelParams(settings.model.used, settings.model.hold_without, settings.model.min_probability),
+        model=model_params(settings.model),
         gates=_gate_params(settings),
         risk=_risk_params(settings),
         size=_size_params(settings, pair),
@@ -119,6 +120,12 @@ def judge_params(settings: Settings) -> JudgeParams:
     """Return when a model is doubted."""
     model = settings.model
     return JudgeParams(model.max_age_days * DAY, model.max_far, model.constant_after)
+
+
+def model_params(model: ModelSettings) -> ModelParams:
+    """Return what the model may decide."""
+    by_value = model.rule == "value"
+    return ModelParams(model.used, model.hold_without, model.min_probability, by_value, model.min_edge, model.open_gain)
 
 
 def label_terms(params: Params, market: MarketParams, fees: Fees | None = None) -> dict[str, Json]:

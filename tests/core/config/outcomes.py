@@ -117,7 +117,7 @@ def size(loaded: Loaded) -> object:
 
 def word_on_no_model(loaded: Loaded) -> Reason:
     """The model gate's word when there is no model."""
-    return model_gate(NO_PREDICTION, core_params(loaded.settings).model)
+    return model_gate(NO_PREDICTION, core_params(loaded.settings).model, 0.65)
 
 
 def word_of_the_model(loaded: Loaded) -> list[int]:

@@ -35,6 +35,7 @@ class Case(NamedTuple):
 STORED: Final = {"data.history": "candles", "data.series": "made"}
 OWN_STORE: Final = {"data.trading": "own", "data.series": "made"}
 WITH_MODEL: Final = {"model.used": True}
+BY_VALUE: Final = {**WITH_MODEL, "model.rule": "value"}
 HERE: Final = {**WITH_MODEL, "model.path": "model"}
 OLD_MODEL: Final = {**HERE, "model.max_age_days": 3_650}
 LARGE: Final = {  # so much risk that only the margin limits the size
@@ -74,7 +75,10 @@ CASES: Final = {
     "vote.min_confidence": Case(0.6, outcomes.busy_run),
     "model.used": Case(True, outcomes.busy_run),
     "model.hold_without": Case(False, outcomes.word_on_no_model, WITH_MODEL),
+    "model.rule": Case("value", outcomes.busy_run, WITH_MODEL),
     "model.min_probability": Case(0.8, outcomes.busy_run, WITH_MODEL),
+    "model.min_edge": Case(2.0, outcomes.busy_run, BY_VALUE),
+    "model.open_gain": Case(0.5, outcomes.busy_run, BY_VALUE),
     "model.path": Case("elsewhere", outcomes.word_of_the_model, WITH_MODEL, first="model"),
     "model.cache": Case("answers", outcomes.predictions_kept, OLD_MODEL),
     "model.max_age_days": Case(3_650, outcomes.word_of_the_model, HERE, first=1),

@@ -238,8 +238,8 @@ def test_saying_the_same_for_too_long_is_constant_until_it_says_something_else(f
 @pytest.mark.parametrize("status", sorted(set(STATUS) - {STATUS.GOOD}))
 def test_every_doubt_holds_or_leaves_it_to_the_strategies_as_set(status):
     doubtful = Prediction(int(status), 0.99)
-    assert model_gate(doubtful, ModelParams(used=True)) not in {Reason.ENTER, Reason.MODEL_REFUSES}
-    assert model_gate(doubtful, ModelParams(used=True, hold_without=False)) == Reason.ENTER
+    assert model_gate(doubtful, ModelParams(used=True), 0.65) not in {Reason.ENTER, Reason.MODEL_REFUSES}
+    assert model_gate(doubtful, ModelParams(used=True, hold_without=False), 0.65) == Reason.ENTER
 
 
 def test_answers_are_kept_by_everything_they_depend_on(folder, tmp_path):
