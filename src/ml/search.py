@@ -86,10 +86,7 @@ def search(
         storage=f"sqlite:///{folder / STUDY_FILE}",
         study_name=name,
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=start.recipe.seed),
     )
-    if not study.trials:
-        study.enqueue_trial(_start_values(start.recipe))
 
     def objective(trial: optuna.Trial) -> float:
         lesson = start._replace(recipe=suggested(trial, start.recipe))
@@ -102,15 +99,28 @@ def search(
             raise optuna.TrialPruned
         return float(np.mean(log_losses(dataset.won[found.lines], found.judged())))
 
-    left = trials - sum(t.state is optuna.trial.TrialState.COMPLETE for t in study.trials)
-    if left > 0:
-        study.optimize(objective, n_trials=left)
+    for ended in range(_ended(study), trials):
+        # Drawn anew for every trial: a search that was stopped goes on as if it had not been.
+        study.sampler = optuna.samplers.TPESampler(seed=_seed(start.recipe.seed, ended))
+        if ended == 0:
+            study.enqueue_trial(_start_values(start.recipe))
+        study.optimize(objective, n_trials=1)
     done = [t for t in study.trials if t.state is optuna.trial.TrialState.COMPLETE]
     if not done:
         return Searched(start, 0, None)
     returns = np.array([json.loads(t.user_attrs[_RETURNS]) for t in done], np.float64).T
     best = start._replace(recipe=suggested(optuna.trial.FixedTrial(study.best_params), start.recipe))
     return Searched(best, len(done), returns)
+
+
+def _ended(study: optuna.Study) -> int:
+    """Return how many trials have ended; one that was stopped has not."""
+    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    return sum(trial.state in ended for trial in study.trials)
+
+
+def _seed(seed: int, number: int) -> int:
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def suggested(trial: "optuna.Trial | optuna.trial.FixedTrial", recipe: Recipe) -> Recipe:
