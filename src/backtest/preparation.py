@@ -201,6 +201,11 @@ def _window(
     after = Millis(stock.first - BAR_15M) if start is None else to_millis(start)
     if days is not None:
         after = Millis(min(until, stock.last) - days * DAY)
+    if end is None and after >= until:
+        raise NoCandles(
+            f"series {stock.info.name!r} has no candles after {format_jst(after)}, but until {format_jst(until)}",
+            remedy="start earlier, or get newer ones with `python main.py data download`",
+        )
     if after >= until:
         raise ConfigError(
             f"the range is empty: from {format_jst(after)} to {format_jst(until)}",

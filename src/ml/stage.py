@@ -72,6 +72,8 @@ def next_step(stage: Stage, served: Served, rules: Rules = Rules()) -> Step:
     down = _harm(stage, served, rules)
     if down is not None:
         return down
+    if stage is Stage.CANDIDATE:
+        return Step(stage, "it did not pass the gate when it was trained, and nothing else lets it go on")
     if stage is Stage.SHADOW:
         return _from_shadow(served, rules)
     if stage is Stage.CANARY:

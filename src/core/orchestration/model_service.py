@@ -11,11 +11,11 @@ from src.backtest.preparation import read_stretch
 from src.core.clock import SystemClock
 from src.core.config import Settings
 from src.core.domain.time import DAY, Millis, format_jst, to_datetime
-from src.core.exceptions import NoCandles
+from src.core.exceptions import ConfigError, NoCandles
 from src.core.orchestration.ml_loader import open_ensemble
 from src.core.orchestration.model_economy import Economist
 from src.core.orchestration.model_stage import models_folder
-from src.core.orchestration.model_training import Champion, Training, Wanted, train_model
+from src.core.orchestration.model_training import JUDGEMENT_FILE, Champion, Training, Wanted, train_model
 from src.core.orchestration.proposals import asked_of
 from src.core.orchestration.training_data import study
 from src.ml.artefact import Artefact
@@ -24,11 +24,12 @@ from src.ml.gate_words import headline
 from src.ml.model_manager import Entry, ModelManager
 from src.ml.registry import CHALLENGER, CHAMPION, Registry
 from src.ml.scores import log_losses, scores
-from src.ml.stage import Served, next_step
+from src.ml.stage import Served, Stage, next_step
 
 Floats = npt.NDArray[np.float64]
 
 _BASE_RATE: Final = "base_rate"
+_NOTHING: Final = Served(0, 0, float("nan"), 1.0, 0, 0.0)
 
 
 class Done(NamedTuple):
@@ -73,7 +74,15 @@ def rival(artefact: Artefact) -> Champion:
 
 
 def train_and_register(settings: Settings, wanted: Wanted, out: Path | None, progress: Progress = silent) -> Done:
-    """Train, judge, write, register; a candidate that passes becomes the shadow, and nothing else changes."""
+    """Train, judge, write, register; a candidate that passes becomes the shadow, and nothing else changes.
+
+    Raises
+    ------
+    ConfigError
+        If `out` is a folder with anything but an earlier training, which would be lost.
+    """
+    if out is not None and out.exists() and not (out / JUDGEMENT_FILE).is_file() and any(out.iterdir()):
+        raise ConfigError(f"{out} is no folder of a training, and is not replaced", remedy="give --out a new folder")
     beside = Path(settings.training.output) / "unfinished"
     training = train_model(settings, wanted, beside, champion_of(settings), progress)
     folder = out or training_folder(settings, training.version)
@@ -137,7 +146,8 @@ def promote(
 ) -> Entry:
     """Take a model one step up by its record on stored candles; see `ModelManager.promote`."""
     artefact = manager.artefact(version)
-    served = served_record(settings, manager.stages().entries[version], artefact, data, progress)
+    entry = manager.stages().entries[version]
+    served = _NOTHING if entry.stage is Stage.CANDIDATE else served_record(settings, entry, artefact, data, progress)
     entry = manager.promote(version, served)
     follow_stages(settings, manager)
     return entry
@@ -175,8 +185,12 @@ def compared(settings: Settings, versions: tuple[str, str], data: str | None, pr
     Raises
     ------
     ConfigError
-        If there is no such candle, or no version of that name.
+        If there is no version of that name, or both are the same.
+    NoCandles
+        If there is no such candle.
     """
+    if len(set(versions)) < 2:
+        raise ConfigError(f"{versions[0]} is compared with itself", remedy="name two of `python main.py models list`")
     manager = manager_of(settings)
     rivals = [rival(manager.artefact(version)) for version in versions]
     since = Millis(max(one.trained_until for one in rivals))
