@@ -24,7 +24,7 @@ def environment(folder: Path) -> dict[str, str]:
     ours = {
         "LANGUAGE": "en",
         "MODEL__PATH": str(folder / "models" / "production"),
-        "TRAINING__TESTS": "2",
+        "TRAINING__TESTS": "1",
         "TRAINING__OUTPUT": str(folder / "training"),
         "TRAINING__REGISTRY": str(folder.parent / "registry"),  # making MLflow's tables takes seconds
         "BACKTEST__TRIALS": str(folder / "trials"),
