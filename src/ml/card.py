@@ -87,6 +87,10 @@ _WORDS: Final = {
     "kept": ("採用率", "share let through"),
     "precision": ("勝率", "share of gains among them"),
     "folds": ("検証区間ごとの対数損失", "Log-loss of each test"),
+    "gained": (
+        "棒: 基準勝率に対する対数損失の改善(0より上ならモデルが勝る)",
+        "bars: log-loss gained on the class prior; above 0 the model is better",
+    ),
     "test": ("検証区間", "test"),
     "taught": ("学習行数", "taught by"),
     "rows": ("行数", "rows"),
@@ -141,14 +145,19 @@ def card_html(card: Card, language: str) -> str:
         f"</ul><h2>{say('gate')}</h2>",
         _html_table(checks, _checks(card, language), failing),
         f"<h2>{say('economy')}</h2>{_picture(_economy(card), say('economy'))}",
-        f"<p class='note'>with the model: {say('with_model')}, strategies alone: {say('alone')}, x: {say('day')}</p>",
+        f"<p class='note'>{_legend_words(say)}, x: {say('day')}</p>",
         f"<h2>{say('reliability')}</h2>{_picture(_reliability(card), say('reliability'))}",
         f"<p class='note'>x: {say('predicted')}, y: {say('observed')}</p>",
         f"<h2>{say('distribution')}</h2>{_picture(_distribution(card), say('distribution'))}",
         f"<p class='note'>x: {say('predicted')}, y: {say('proposals')}</p>",
         f"<h2>{say('coverage')}</h2>{_picture(_coverage(card), say('coverage'))}",
+        (
+            f"<p class='note'>coverage: {say('kept')}, precision: {say('precision')}, "
+            f"|: {say('threshold')} {card.threshold:.0%}</p>"
+        ),
         _html_table([say(k) for k in ("threshold", "kept", "precision")], _coverage_rows(card)),
         f"<h2>{say('folds')}</h2>{_picture(_folds(card), say('folds'))}",
+        f"<p class='note'>{say('gained')}</p>",
         _html_table(folds, _fold_rows(card)),
         f"<p>{_spread(card, say)}</p>",
         f"<h2>{say('importance')}</h2>{_picture(_importance(card), say('importance'))}",
@@ -181,6 +190,12 @@ def _say(language: str) -> Say:
     """Return what gives words in one language."""
     which = int(language != "ja")
     return lambda key: _WORDS[key][which]
+
+
+def _legend_words(say: Say) -> str:
+    """Return what the legend of the accounts, which is in English, means in the page's language."""
+    said = {"with the model": say("with_model"), "strategies alone": say("alone")}
+    return ", ".join(name if name == word else f"{name}: {word}" for name, word in said.items())
 
 
 def _facts(card: Card, say: Say) -> list[str]:
