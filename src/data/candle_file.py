@@ -230,7 +230,7 @@ def _to_bars(
     opened_at: Int64s, raw: dict[str, Floats], timeframe: int, check: _Check
 ) -> tuple[Candles, Intake, tuple[Millis, ...]]:
     """Return the rows as bars on the exchange's grids, made longer where they are finer than 15 minutes."""
-    too_much = raw["volume"] * LOTS_PER_COIN >= LIMIT
+    too_much = raw["volume"] >= LIMIT / LOTS_PER_COIN  # the product could be more than a float holds
     check.refuse(too_much, "volume is {:g}; more than this program counts", raw["volume"])
     grains = np.rint(raw["volume"] * LOTS_PER_COIN * GRAINS_PER_LOT).astype(np.int64)
     first, high, low, last = (_ticks(raw[name], name, check) for name in PRICES)

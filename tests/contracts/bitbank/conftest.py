@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from src.backtest.simulated_exchange import Switches
 from src.twin.process import RunningTwin
+from src.twin.switches import TwinSwitches
 from tests.contracts.bitbank.clients import Loop, awaited_ccxt, sync_ccxt
 from tests.contracts.bitbank.desk import PAIR, PRICE, Desk
 from tests.twin_process import TwinMaker
@@ -23,10 +25,35 @@ _numbers = itertools.count(1)
 DeskMaker = Callable[..., Desk]
 
 
+DEFAULTS = {**Switches._field_defaults, **{name: f.default for name, f in TwinSwitches.model_fields.items()}}
+OTHERWISE: dict[str, Any] = {
+    "amount_may_be_absent": False,
+    "bad_signature": 20005,
+    "bounds_inclusive": False,
+    "cancel_batch_atomic": True,
+    "key_style": "docs",
+    "margin_orders_lock_cash": True,
+    "null_amount": False,
+    "price_digits_code": 60020,
+    "stop_types_open": True,
+    "waiting_stops_reserve": False,
+}
+"""The other positions of switches that do not touch one another's rows: one twin has them all."""
+
+
 @pytest.fixture
 def twin_with(shared_twin: TwinMaker) -> TwinMaker:
-    """Give a twin with switches set; the same switches give the same twin."""
-    return lambda **options: shared_twin(**{**UNHURRIED, **options})
+    """Give a twin with switches set; the same switches give the same twin, and so do all that stand by default."""
+
+    def give(**options: Any) -> RunningTwin:
+        if len(options) == 1:
+            if options.items() <= DEFAULTS.items() and "public_lag" not in options:
+                options = {}
+            elif options.items() <= OTHERWISE.items():
+                options = OTHERWISE
+        return shared_twin(**{**UNHURRIED, **options})
+
+    return give
 
 
 @pytest.fixture

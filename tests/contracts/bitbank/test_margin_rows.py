@@ -185,7 +185,9 @@ def test_row_47_whether_margin_orders_lock_cash_is_a_switch(open_desk, twin_with
     assert (number(desk.assets()["jpy"]["locked_amount"]) > 0) is locks
 
 
-@pytest.mark.parametrize(("every", "end"), [(1_000, signal.SIGTERM), (0, signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("every", "end", "spaced"), [(1_000, signal.SIGTERM, False), (0, signal.SIGKILL, True)], indirect=["spaced"]
+)
 def test_row_63_orders_survive_a_restart_and_ids_go_on(tmp_path, own_twin_with, amount, every, end, ccxt_of):
     kept = {"state": tmp_path / "twin.json", "save_every": every}
     twin = quiet(own_twin_with(**kept))

@@ -143,8 +143,9 @@ NULL_IN = {
 
 
 @pytest.mark.parametrize("mode", NULL_IN)
-def test_row_53_each_mode_has_its_nulls_and_auctions_their_rules(viewer, own_twin, amount, mode, ccxt_of):
-    own_twin.act(
+def test_row_53_each_mode_has_its_nulls_and_auctions_their_rules(twin, open_desk, amount, mode, ccxt_of):
+    viewer = open_desk(jpy="10000000000", btc="1000")
+    twin.act(
         "mode", mode=mode, fee_type="SELL_MAKER", itayose_upper=PRICE + 9, itayose_lower=PRICE - 9, reopen_in=60_000
     )
     info = data(viewer.public(f"{PAIR}/circuit_break_info"))
@@ -165,5 +166,5 @@ def test_row_53_each_mode_has_its_nulls_and_auctions_their_rules(viewer, own_twi
     book = data(viewer.public(f"{PAIR}/depth"))
     assert int(book["bids"][0][0]) > int(book["asks"][0][0])
     assert data(viewer.public(f"{PAIR}/circuit_break_info"))["estimated_itayose_price"] is not None
-    own_twin.act("mode", mode="NONE")
+    twin.act("mode", mode="NONE")
     assert viewer.read(crossing["order_id"])["status"] == "FULLY_FILLED"
