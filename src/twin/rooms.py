@@ -70,7 +70,9 @@ class Rooms:
 
     def joined(self, room: str, now: Millis) -> None:
         """Let the first message come soon after someone joined."""
-        kind, _ = self.split(room) or ("", "")
+        kind, pair = self.split(room) or ("", "")
+        if kind == "depth_diff" and pair not in self._published:
+            self._due.pop(room, None)  # diffs count from now on, whatever the pace of those who have left
         if kind in {"depth_whole", "ticker", "circuit_break_info"}:
             self._due[room] = min(self._due.get(room, Millis(now + WHOLE_AFTER_JOIN)), Millis(now + WHOLE_AFTER_JOIN))
 

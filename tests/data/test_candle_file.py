@@ -117,7 +117,10 @@ CHANGED = {  # the second row's cells, and what is said about it
     "a number that Python alone reads": ("00:15:00Z,105,1_20,95,100,1", "high is '1_20', not a number"),
     "an absurd price": ("00:15:00Z,105,1e12,95,100,1", "high is 1e+12; more than this program counts"),
     "an absurd volume": ("00:15:00Z,105,120,95,100,1e12", "volume is 1e+12; more than this program counts"),
-    "a volume near a float's largest": ("00:15:00Z,105,120,95,100,1e308", "volume is 1e+308; more than this program"),
+    "a volume near a float's largest": (
+        "00:15:00Z,105,120,95,100,1e308",
+        "volume is 1e+308; more than this program counts",
+    ),
     "a price that rounds to nothing": ("00:15:00Z,105,120,0.4,100,1", "low is 0.4; less than half a yen"),
     "the time of the row before": ("00:00:00Z,105,120,95,100,1", "the time is the same as that of row 1"),
     "a time before the row before": ("23:45:00Z,105,120,95,100,1", None),

@@ -96,6 +96,22 @@ def test_a_follower_of_the_recipe_has_the_exchanges_book(steps):
     assert follower.book == pit.book
 
 
+def test_who_comes_just_after_others_left_misses_no_change():
+    pit, follower = Pit(), Follower()
+    rooms = Rooms(pit)
+    rooms.joined(DIFF, Millis(0))
+    rooms.due({DIFF}, Millis(0), SWITCHES)
+    rooms.due(set(), Millis(10), SWITCHES)
+    for room in (DIFF, WHOLE):
+        rooms.joined(room, Millis(20))
+    for at in (50, 170, 200, 400, 600):
+        if at == 200:
+            pit.change("asks", 1, 1)
+        for room, data in rooms.due({DIFF, WHOLE}, Millis(at), SWITCHES):
+            follower.hear(room, data)
+    assert follower.book == pit.book
+
+
 def test_a_quiet_book_has_no_diffs_but_its_whole_every_fifteen_seconds():
     rooms, switches = Rooms(Pit()), TwinSwitches()
     rooms.joined(WHOLE, Millis(0))

@@ -35,7 +35,7 @@ async def hear(socket, seconds: float = 5.0) -> str:
     return message.data
 
 
-async def hear_room(socket, room: str, seconds: float = 20.0):
+async def hear_room(socket, room: str, seconds: float = 5.0):
     """Return the next message of a room; pings are answered, other rooms passed over."""
     ends = time.monotonic() + seconds
     while (left := ends - time.monotonic()) > 0:
