@@ -19,7 +19,7 @@ from src.monitoring.spool import Spool
 from src.monitoring.webhook_lane import LONGEST_PAUSE_S, Lane
 from src.monitoring.webhooks import Webhooks
 
-CLOSE_S: Final = 3.0
+CLOSE_S: Final = 2.0
 """Seconds; the platform kills a process ten seconds after asking it to end."""
 
 _log = get_logger(__name__)

@@ -266,12 +266,20 @@ class Executor:
         self.book = self.book._replace(halted=halted)
         await self._write()
 
-    async def withdraw(self) -> None:
-        """Cancel what rests of an entry and protect what it filled: nobody will watch it."""
+    async def withdraw(self) -> bool:
+        """Cancel what rests of an entry and protect what is open: nobody will watch it; return whether that is done."""
         if self.book.entry.open:
             over = self.book.entry._replace(expires_at=self._clock.now(), take_until=Millis(0))
             self.book = self.book._replace(entry=over)
-        await self.settle()
+        if await self.settle():
+            return True
+        left = self.left_behind()  # an account that is not clear in all may be safe all the same
+        return not self.is_bare() and left["doubt"] is None and not left["orders"]
+
+    def is_bare(self) -> bool:
+        """Return whether lots of ours are open that no stop of ours is known to cover."""
+        stops = sum(order.lots - order.executed for order in self.book.orders if order.purpose is Purpose.STOP)
+        return self.book.holding.lots > stops
 
     def left_behind(self) -> dict[str, Json]:
         """Return what rests on the exchange, or may, should this process end now; lots are signed by side."""

@@ -258,3 +258,16 @@ async def test_the_closes_of_others_are_taken_for_ours(tmp_path):
 async def close_by_hand(trader):
     request = OrderRequest("btc_jpy", "sell", "market", Decimal("0.0020"), None, None, None, "long")
     trader.venue.exchange.submit(trader.venue.user, request)
+
+
+async def test_a_program_that_ends_leaves_a_position_whose_stop_got_lost(tmp_path):
+    trader = await Trader(tmp_path, fault="stop: not done, no answer").start()
+    await trader.enter()
+    tries = 1
+    while not await trader.engine.withdraw():
+        tries += 1
+        await trader.wait()
+    assert tries < 4
+    assert not trader.engine.is_bare()
+    assert [lots for lots, _ in trader.stops()] == [LOTS]
+    assert trader.engine.left_behind() == {"position": LOTS, "protected": LOTS, "orders": [], "doubt": None}

@@ -49,9 +49,9 @@ from src.trading.executor import Executor, Outcome
 T = TypeVar("T")
 
 # Whoever stops us gives ten seconds; a stop that rests on the exchange needs none of them.
-FINISH_S: Final = 2.0  # for what is being done when the end is asked for
-LAST_ACTS_S: Final = 3.0  # for withdrawing an entry
-LAST_WORDS_S: Final = 1.0  # for the journal's last line
+ENDING_S: Final = 6.5  # until an entry is withdrawn and all is protected: a stop that got lost is waited for five
+FINISH_S: Final = 2.0  # of it for what is being done when the end is asked for
+LAST_WORDS_S: Final = 0.5  # for the journal's last line
 SOON: Final = SECOND
 _log = get_logger(__name__)
 LONGEST_WAIT: Final = 60 * SECOND  # between two attempts to start
@@ -291,8 +291,9 @@ class Orchestrator:
         self._phase = Phase.STOPPING
         cut_off = ready.cut_off
         try:
-            async with asyncio.timeout(LAST_ACTS_S):
-                await ready.executor.withdraw()
+            async with asyncio.timeout_at(self._ends_at(ready)):
+                while not await ready.executor.withdraw():  # a stop that got lost is waited for, then sent again
+                    await parts.clock.sleep_until(Millis(parts.clock.now() + SOON // 2))
         except TimeoutError:
             cut_off = "the withdrawal of an entry"
         except (LeaseLost, JournalFailed):
@@ -303,12 +304,18 @@ class Orchestrator:
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS_S):
                 await parts.journal.append(Entry(Kind.STOPPED, parts.clock.now(), left))
-        bare = abs(int(str(left["position"]))) > int(str(left["protected"]))
+        bare = ready.executor.is_bare()
         unclear = bare or bool(cut_off) or left["doubt"] is not None
         _log.log(logging.WARNING if unclear else logging.INFO, "what is left on the exchange", **left)
         shown = {name: str(value) for name, value in left.items() if value}
         tier = Tier.CRITICAL if bare else Tier.WARNING if unclear else Tier.INFO
         parts.notifier.tell(Notice(tier, Topic.STOPPED, parts.clock.now(), shown))
+
+    def _ends_at(self, ready: "_Ready") -> float:
+        """Return until when the end may act, by the loop's clock; it counts from the first question."""
+        if ready.ends_at is None:
+            ready.ends_at = asyncio.get_running_loop().time() + ENDING_S
+        return ready.ends_at
 
     def _started(self) -> "_Ready":
         if self._ready is None:
@@ -383,7 +390,9 @@ class Orchestrator:
             for task in watched:
                 if task.done():
                     task.result()
-            await asyncio.wait([handling], timeout=FINISH_S)
+            if not handling.done():
+                self._ends_at(self._started())
+                await asyncio.wait([handling], timeout=FINISH_S)
             if handling.done():
                 handling.result()
                 job.done.set()
@@ -536,6 +545,7 @@ class _Ready:
         self.config = params_hash(parts.params)
         self.trouble = asyncio.Event()  # the account is to be looked at again, soon
         self.cut_off = ""  # what the end did not wait for
+        self.ends_at: float | None = None  # once the end was asked for
         self.last_bar: Bar | None = None
         self.streams = {True: False, False: False}  # private and public: connected
         self.halt_reason = ""

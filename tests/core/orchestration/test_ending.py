@@ -11,6 +11,7 @@ from src.core.domain.notices import Tier, Topic
 from src.core.exceptions import HaltTrading, LeaseLost
 from src.core.orchestration import orchestrator
 from src.core.orchestration.orchestrator import Job, Orchestrator, Tick, _Ready
+from src.core.orchestration.wiring import core_params
 from tests.parity.test_live_engine import JumpingClock, Listener
 
 BARE = {"position": -20, "protected": 0, "orders": [7], "doubt": 3}
@@ -19,7 +20,7 @@ SAFE = {"position": 20, "protected": 20, "orders": [], "doubt": None}
 
 class Desk:
     def __init__(self, monkeypatch, withdraw, left=SAFE) -> None:
-        for name in ("FINISH_S", "LAST_ACTS_S", "LAST_WORDS_S"):
+        for name in ("FINISH_S", "ENDING_S", "LAST_WORDS_S"):
             monkeypatch.setattr(orchestrator, name, 0.05)
         self.lines, self.listener = [], Listener()
 
@@ -27,9 +28,12 @@ class Desk:
             self.lines += entries
 
         journal = SimpleNamespace(append=append)
-        parts = SimpleNamespace(clock=JumpingClock(0), journal=journal, notifier=self.listener, watch_ms=1_000)
-        self.trader = Orchestrator(load_config("config/paper/base.yaml"))
-        executor = SimpleNamespace(withdraw=withdraw, left_behind=lambda: dict(left))
+        settings = load_config("config/paper/base.yaml")
+        parts = SimpleNamespace(
+            clock=JumpingClock(0), journal=journal, notifier=self.listener, watch_ms=1_000, params=core_params(settings)
+        )
+        self.trader = Orchestrator(settings)
+        executor = SimpleNamespace(withdraw=withdraw, left_behind=lambda: dict(left), is_bare=lambda: left is BARE)
         self.ready = self.trader._ready = _Ready(parts, executor)
 
     async def leave(self):
@@ -44,7 +48,7 @@ async def hanging():
 
 
 async def at_once():
-    pass
+    return True
 
 
 async def test_what_is_left_is_written_down_and_told(monkeypatch):
@@ -59,6 +63,17 @@ async def test_a_withdrawal_that_takes_too_long_is_cut_off_and_said(monkeypatch)
     assert body["cut_off"] == told.values["cut_off"] != ""
     assert told.tier is Tier.CRITICAL  # a position without a stop is left
     assert (told.values["orders"], told.values["doubt"]) == ("[7]", "3")
+
+
+async def test_it_tries_again_until_all_is_in_order(monkeypatch):
+    tries = []
+
+    async def at_the_third():
+        tries.append(1)
+        return len(tries) == 3
+
+    body, told = await Desk(monkeypatch, at_the_third).leave()
+    assert (len(tries), body["cut_off"], told.tier) == (3, "", Tier.INFO)
 
 
 async def test_a_refused_key_does_not_keep_it_from_ending(monkeypatch):

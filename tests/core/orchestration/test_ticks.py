@@ -7,6 +7,7 @@ from src.core.clock import ManualClock
 from src.core.config import load_config
 from src.core.domain.time import SECOND, Millis
 from src.core.orchestration.orchestrator import Orchestrator, Tick, _Ready
+from src.core.orchestration.wiring import core_params
 
 WATCH = 300 * SECOND
 
@@ -14,8 +15,9 @@ WATCH = 300 * SECOND
 class Ticks:
     def __init__(self) -> None:
         self.clock = ManualClock(Millis(1_000_000))
-        parts = SimpleNamespace(clock=self.clock, watch_ms=WATCH)
-        self.trader = Orchestrator(load_config("config/paper/base.yaml"))
+        settings = load_config("config/paper/base.yaml")
+        parts = SimpleNamespace(clock=self.clock, watch_ms=WATCH, params=core_params(settings))
+        self.trader = Orchestrator(settings)
         self.ready = self.trader._ready = _Ready(parts, None)
         self.waiting = asyncio.create_task(self.trader._next_tick())
 
