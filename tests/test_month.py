@@ -93,6 +93,15 @@ def test_a_position_that_is_bare_at_the_end_is_found():
     assert books.wrong == 1
 
 
+@pytest.mark.parametrize(("protected", "blocked", "wrong"), [(20, [], 0), (19, [], 1), (0, [[0, 100]], 0)])
+def test_an_end_in_order_that_leaves_lots_bare_is_found(protected, blocked, wrong):
+    books = Books()
+    told = {"downtimes": [], "blocked": blocked, "vanished": [], "watch_ms": 300_000}
+    stopped = {"at": 50, "position": -20, "protected": protected}
+    judge_protection(books, {"stopped": [stopped], "state": [{"naked_since": 0}]}, told)
+    assert books.wrong == wrong
+
+
 def test_what_lies_outside_of_intervals_is_counted_once():
     assert outside(0, 100, [[10, 30], [20, 40], [90, 500], [600, 700]]) == 10 + 50
 

@@ -120,7 +120,14 @@ def judge_protection(books: Books, lines: dict[str, list[Line]], told: dict[str,
     books.same("intervals without a stop beyond the bound", found=late, wanted=[])
     most = told["watch_ms"]
     books.same("stops whose end was not seen within the watch", found=[ms for ms in unseen if ms > most], wanted=[])
+    books.same("ends by SIGTERM that left lots without a stop", found=left_bare(lines, told), wanted=[])
     books.same("naked at the end since", found=lines["state"][-1]["naked_since"], wanted=0)
+
+
+def left_bare(lines: dict[str, list[Line]], told: dict[str, Any]) -> list[int]:
+    """Return when the trader ended in order and left lots without a stop, though it could have placed one."""
+    stopped = [line for line in lines.get("stopped", []) if abs(line["position"]) > line["protected"]]
+    return [line["at"] for line in stopped if not any(b <= line["at"] <= e for b, e in told["blocked"])]
 
 
 def outside(since: int, until: int, blocked: list[list[int]]) -> int:
