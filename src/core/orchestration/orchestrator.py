@@ -171,7 +171,11 @@ class Orchestrator:
 
     async def run_until(self, at: Millis) -> None:
         """Trade until that moment: a rehearsal on a simulated exchange has an end."""
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
         clock = self._started().parts.clock
         ending = asyncio.create_task(clock.sleep_until(at))
         ending.add_done_callback(lambda _: self.stop())
@@ -204,6 +208,7 @@ class Orchestrator:
             self._end_page = await parts.open_page(self.health)
         if parts.drive is not None and self._driver is None:
             self._driver = asyncio.ensure_future(parts.drive())
+            await asyncio.sleep(0)  # from its first turn on it sees what works in threads, and lets no time pass then
         await self._take_lease(parts)
         self._keeper = asyncio.create_task(self._keep_lease(parts), name="lease")
         await self._check_mode(parts)

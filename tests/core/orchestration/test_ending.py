@@ -115,6 +115,42 @@ async def test_a_lost_lease_ends_what_is_being_done(monkeypatch):
     assert asyncio.all_tasks() == before
 
 
+async def test_a_start_that_fails_lets_everything_go_and_a_market_moves_only_once_it_sees_who_works():
+    begun, ended = [], []
+
+    async def drive():
+        begun.append("driver")
+        await hanging()
+
+    async def acquire():
+        assert begun == ["driver"]
+        raise LeaseLost("another has it", remedy="stop")
+
+    def ends(name):
+        async def end():
+            ended.append(name)
+
+        return end
+
+    async def open_page(health):
+        return ends("page")
+
+    journal = SimpleNamespace(acquire=acquire, release=ends("lease"), close=ends("journal"))
+    parts = SimpleNamespace(
+        open_page=open_page,
+        drive=drive,
+        journal=journal,
+        exchange=SimpleNamespace(close=ends("exchange")),
+        notifier=SimpleNamespace(close=ends("notifier")),
+        close=ends("connections"),
+    )
+    before = asyncio.all_tasks()
+    with pytest.raises(LeaseLost):
+        await Orchestrator(load_config("config/paper/base.yaml"), parts).run_until(0)
+    assert sorted(ended) == ["connections", "exchange", "journal", "lease", "notifier", "page"]
+    assert asyncio.all_tasks() == before
+
+
 async def test_an_error_of_what_is_being_done_comes_out(monkeypatch):
     async def broken(work):
         raise ValueError("a defect")
