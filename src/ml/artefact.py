@@ -145,7 +145,7 @@ def read_manifest(data: bytes) -> Manifest:
         raise _refused("its manifest is not what its own hash says: it was changed or cut off")
     try:
         manifest = _manifest(document)
-    except (KeyError, TypeError, ValueError) as e:
+    except (KeyError, TypeError, ValueError, OverflowError) as e:
         raise _refused(f"its manifest is not complete: {type(e).__name__} {e}") from e
     _check_sense(manifest)
     return manifest

@@ -143,6 +143,7 @@ def _broken(manifest: Manifest) -> dict[str, dict[str, object]]:
         "as wide as": {"probe": probe._replace(inputs=tuple(row[:-1] for row in probe.inputs))},
         "barrier hash": {"barrier_hash": "0" * 64},
         "not complete": {"feature_hash": "no hash"},
+        "not complete: OverflowError": {"threshold": 10**400},
         "file name": {"files": {**manifest.files, first[0]: first[1]._replace(name="../../outside")}},
     }
 

@@ -76,7 +76,7 @@ def read(content: bytes) -> State:
             raise TypeError("not a state")
         for pair, market in state.markets.items():
             _rebuild(state, market, document["books"][pair])
-    except (ValueError, TypeError, KeyError, IndexError) as e:
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as e:
         raise StoreDamaged(
             f"this is not a snapshot of the simulated exchange: {e}",
             remedy="start a new exchange, or restore a snapshot that this version wrote",

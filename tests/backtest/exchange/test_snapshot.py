@@ -52,5 +52,15 @@ def test_a_snapshot_with_a_part_missing_or_of_another_type_is_refused():
             SimulatedExchange.restore(json.dumps(broken).encode())
 
 
+def test_a_past_that_no_column_holds_is_refused():
+    exchange = lively()
+    document = json.loads(exchange.snapshot())
+    market = document["state"][2][0][1]
+    empty_past = [[] for _ in exchange._state.markets[PAIR].history.columns]
+    market[market.index(empty_past)][0] = [2**63]
+    with pytest.raises(StoreDamaged):
+        SimulatedExchange.restore(json.dumps(document).encode())
+
+
 def test_the_same_calls_and_seed_give_the_same_bytes_and_another_seed_other_ids():
     assert lively().snapshot() == lively().snapshot()
