@@ -51,10 +51,11 @@ class Seen(NamedTuple):
 
 
 class User:
-    """A user on a connection that stays open."""
+    """A user on a connection that stays open; makes `idle` reads first, so that not all order in the same moment."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, idle: int) -> None:
         self._account = account
+        self._idle = idle
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
         self._number = 0
@@ -66,6 +67,10 @@ class User:
 
     async def step(self) -> None:
         """Make the next request: order, read, cancel, read."""
+        if self._idle:
+            self._idle -= 1
+            await self._call("GET", "/v1/user/assets")
+            return
         self._number += 1
         kind = self._number % 4
         if kind == 1:
@@ -144,7 +149,7 @@ async def at_even_times(users: list[User], pid: int, seconds: float) -> Seen:
 
 async def over_http(twin: RunningTwin, seconds: float) -> None:
     """Measure both ways of asking."""
-    users = [User(account) for account in twin.accounts]
+    users = [User(account, place % 4) for place, account in enumerate(twin.accounts)]
     for user in users:
         await user.connect(int(twin.rest.rpartition(":")[2]))
     pid = twin.process.pid
