@@ -14,7 +14,7 @@ from src.twin.state_file import write_state
 
 AT_ONCE: Final = 0
 LOOK_EVERY: Final = 0.01  # seconds between two looks whether the copy is done
-MODEST: Final = 10  # how far the copy stands back where the machine is full: callers come first
+MODEST: Final = 19  # how far the copy stands back where the machine is full: callers come first
 
 
 class Keeper:
