@@ -6,13 +6,14 @@ the same options, until the tests end. Both take the options of `twin_arguments`
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from src.twin.process import RunningTwin, started_twin
+from tests import canary
 
 TwinMaker = Callable[..., RunningTwin]
 Fault = Mapping[str, Any]
@@ -81,8 +82,9 @@ def start_twin(tmp_path: Path) -> Iterator[TwinMaker]:
 
         def start(**options: Any) -> RunningTwin:
             options.setdefault("folder", tmp_path)
-            started.append(stack.enter_context(started_twin(*twin_arguments(**options))))
-            return started[-1]
+            twin = stack.enter_context(started_twin(*twin_arguments(**options)))
+            started.append(twin)
+            return with_canary(twin, options.get("state"))
 
         yield start
         _end(started)
@@ -97,11 +99,25 @@ def shared_twin() -> Iterator[TwinMaker]:
         def share(**options: Any) -> RunningTwin:
             arguments = twin_arguments(**options)
             if arguments not in running:
-                running[arguments] = stack.enter_context(started_twin(*arguments))
+                twin = stack.enter_context(started_twin(*arguments))
+                running[arguments] = with_canary(twin, options.get("state"))
             return running[arguments]
 
         yield share
         _end(running.values())
+
+
+def with_canary(twin: RunningTwin, state: Path | None) -> RunningTwin:
+    """Return a twin whose first user's key is the one that the tests' end looks for; its own files may hold it."""
+    if state is not None:
+        canary.keep(state)
+    accounts = twin.announced["accounts"]
+    if not accounts:
+        return twin
+    key = {"user": accounts[0]["user"], "key": canary.KEY, "secret": canary.SECRET}
+    with suppress(RuntimeError) if state is not None else nullcontext():  # it remembers the key from before
+        twin.control("POST", "/keys", key)
+    return twin._replace(announced=twin.announced | {"accounts": [key, *accounts[1:]]})
 
 
 def _end(twins: Any) -> None:

@@ -5,10 +5,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from src.backtest import fold
 from src.core.domain.orders import ExitReason, Reason
 from src.core.domain.time import BAR_4H, BAR_15M, HOUR, JST, to_millis
+from src.core.orchestration import cycle
 from src.features.feature_generator import BarColumns, feature_matrix
 from src.features.row import COLUMNS
+from src.trading import book, decision, executor
 from src.trading.drawdown_manager import RiskParams
 from src.trading.fee_schedule import fees_at
 from src.trading.ledger import CostParams
@@ -19,6 +22,18 @@ from tests.features.made_bars import random_bars, without
 from tests.trading.situations import WILLING, changed, decided
 
 CALM = (1_000, 1_010, 990, 1_000)
+
+
+def test_the_backtest_has_an_engine_of_its_own():
+    assert fold.decide is cycle.decide is decision.decide
+    assert fold.entered is book.entered is decision.entered
+    assert fold.exited is executor.exited is decision.exited
+
+
+def test_a_target_in_yen_depends_on_the_size_of_the_mode():
+    small, large = (decided(WILLING, account__equity=WILLING.account.equity * k)[1].verdict for k in (1, 3))
+    assert large.lots > small.lots
+    assert (large.stop, large.target) == (small.stop, small.target)
 
 
 def test_the_stop_is_tested_against_the_entry_candle_only_from_the_open_on():

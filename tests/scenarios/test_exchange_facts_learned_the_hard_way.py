@@ -1,14 +1,18 @@
 """What the exchange does that its users did not expect: lags, races, words that change, lists that leave things out."""
 
+import re
+from types import SimpleNamespace
+
 import pytest
 
 from src.core.domain.exchange import CircuitMode, MarginState, OrderStatus, OrderType, PositionSide
 from src.core.domain.journal import Kind
-from src.core.domain.market import Lots, Side, Ticks
+from src.core.domain.market import BTC_JPY, Lots, Side, Ticks
 from src.core.domain.orders import EntryKind, ExitReason
 from src.core.domain.time import HOUR, SECOND
 from src.core.orchestration.drill.lives import LOTS, TARGET
 from src.core.orchestration.drill.venue import PRICE
+from src.data.bitbank_margin import BitbankMargin
 from src.trading.executor import Outcome
 from src.trading.outgoing import Purpose, close, protective_stop
 from tests.scenarios.made_trader import Trader
@@ -21,6 +25,22 @@ async def holding(tmp_path, **more):
     await trader.enter()
     await trader.live(4)
     return trader
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        protective_stop(PositionSide.LONG, Lots(123), Ticks(9_876_543)),
+        close(PositionSide.SHORT, Lots(1), Ticks(10_000_000)),
+    ],
+)
+def test_numbers_are_sent_as_the_wrong_json_type(order):
+    body = BitbankMargin._body(SimpleNamespace(_instrument=BTC_JPY), order)
+    numbers = {name: body[name] for name in ("amount", "price", "trigger_price") if name in body}
+    assert len(numbers) == 2
+    assert all(isinstance(value, str) for value in numbers.values())
+    assert all(value.isdigit() for name, value in numbers.items() if name != "amount")
+    assert re.fullmatch(r"\d+\.\d{1,4}", numbers["amount"])
 
 
 async def test_a_position_query_that_fails_means_flat(tmp_path):

@@ -1,5 +1,12 @@
 """How votes once became the wrong trade: what was seen, survived."""
 
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from src.backtest import BacktestEngine
+from src.core.config import load_config
 from src.core.domain.market import Side
 from src.core.domain.orders import Reason
 from src.core.domain.time import HOUR, Millis
@@ -12,6 +19,7 @@ from tests.strategies.made_rows import AT, PRICE
 from tests.trading.situations import WILLING, changed, decided
 
 PARAMS = VoteParams()
+WINDOW = (datetime(2023, 5, 1), datetime(2023, 5, 4))
 
 
 def signal(side, strength):
@@ -60,6 +68,25 @@ def test_the_average_true_range_smooths_a_crash():
     """A bar of 7.84 % once showed as an ATR of 1.97 %: the bar's own range is looked at too."""
     crash = {"row.atr_14": 0.0197 * PRICE / 6, "row.low": PRICE * (1 - 0.0784), "row.atr_mean_96": 0.0197 * PRICE / 6}
     assert decided(changed(WILLING, crash))[1].reason == Reason.PRICE_SPIKE
+
+
+def test_distances_made_for_weekdays_do_not_fit_a_calm_weekend():
+    """A fixed target needed another value when the range was 65 %: distances are multiples of the range."""
+    usual = decided(WILLING)[1].verdict
+    calm = decided(changed(WILLING, {"row.atr_14_4h": WILLING.row.atr_14_4h * 0.65}))[1].verdict
+    assert calm.stop == pytest.approx(0.65 * usual.stop, abs=2)
+    assert calm.target == pytest.approx(0.65 * usual.target, abs=2)
+
+
+def test_a_rule_is_added_and_removed_for_a_better_number_on_one_window(tmp_path):
+    """Nobody counted the tries: here every evaluation is one, and what was found is judged by their number."""
+    trials = {"TRADER__BACKTEST__TRIALS": str(tmp_path)}
+    counted = []
+    for agreement in ("0.6", "0.75", "0.6"):
+        settings = load_config("config/backtest/base.yaml", trials | {"TRADER__VOTE__MIN_AGREEMENT": agreement})
+        run = BacktestEngine(config=settings, data="sample").run_backtest(*WINDOW)
+        counted.append(asyncio.run(run).summary["trials_counted"])
+    assert counted == [1, 2, 2]  # the same again is no new try
 
 
 def test_cooldown_by_the_wall_clock_stops_a_backtest():
