@@ -3,11 +3,14 @@
 import json
 import shutil
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
 
+from src.backtest.simulated_exchange import SimulatedExchange, UserId
 from src.core.domain.orders import Reason
 from src.core.domain.time import DAY, format_jst, to_datetime
 from src.core.orchestration.cycle import params_hash
+from src.core.orchestration.live_wiring import PAPER_FILE
 from src.core.orchestration.wiring import core_params
 from tests.trader_journal import DAYS, FIRST, ask
 
@@ -98,6 +101,21 @@ def test_replay_takes_no_language_no_folder_and_no_log_for_other_settings(traded
     done = traded.ask("replay", "--json", **{f"TRADER__{name}": value for name, value in changed.items()})
     found = json.loads(done.stdout)
     assert (found["same"], found["other_settings"]) == (DAYS * 96, [])
+
+
+def test_account_of_a_paper_trader_agrees_with_its_own_exchange_or_names_the_difference(traded, tmp_path):
+    (tmp_path / PAPER_FILE).write_bytes(traded.desk.exchange.snapshot())
+    done = traded.ask("account", "--json", TRADER__JOURNAL__FOLDER=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert (told["mode"], told["agree"]) == ("paper", True)
+    assert told["total"]["closed"] > 0
+    started = SimulatedExchange.restore((tmp_path / PAPER_FILE).read_bytes())
+    started.deposit(UserId(1), "jpy", Decimal(1))
+    (tmp_path / PAPER_FILE).write_bytes(started.snapshot())
+    done = traded.ask("account", "--json", TRADER__JOURNAL__FOLDER=str(tmp_path))
+    assert done.returncode == 1
+    assert [each["what"] for each in json.loads(done.stdout)["compared"] if not each["agrees"]] == ["cash"]
 
 
 def moment_of(traded, reason):

@@ -10,7 +10,7 @@ from src.backtest.report.tables import (
     reasons_table,
     what_if_table,
 )
-from src.backtest.report.verdict import assumptions, headline, remarks
+from src.backtest.report.verdict import assumptions, headline, kind, remarks
 from src.backtest.report.words import PAGE, SECTIONS, Text
 
 _SPECIAL = "\\`*_[]<>|#"
@@ -23,7 +23,7 @@ def markdown(run: Run, language: str, other: Run | None) -> str:
         return _escaped(text.in_language(language))
 
     summary = run.summary
-    title = f"{said(PAGE['report'])}: {_escaped(summary['symbol'])} {_escaped(summary['series'])}"
+    title = f"{said(PAGE[kind(summary)])}: {_escaped(summary['symbol'])} {_escaped(summary['series'])}"
     lines = [f"# {title}", "", f"{_escaped(summary['from'])} – {_escaped(summary['to'])}", ""]
     if summary["synthetic"]:
         lines += [f"> **{said(PAGE['synthetic'])}**", ""]

@@ -19,7 +19,7 @@ from src.backtest.report.tables import (
     reasons_table,
     what_if_table,
 )
-from src.backtest.report.verdict import assumptions, headline, remarks
+from src.backtest.report.verdict import assumptions, headline, kind, remarks
 from src.backtest.report.words import CHARTS, LABELS, PAGE, SECTIONS, Text
 from src.core.domain.reason_words import LANGUAGES
 
@@ -84,7 +84,7 @@ def _top(run: Run) -> str:
     summary = run.summary
     loud = f'<p class="synthetic" role="alert">{_both(PAGE["synthetic"])}</p>' if summary["synthetic"] else ""
     return (
-        f'<header><div class="bar"><p class="kind">{_both(PAGE["report"])}</p>'
+        f'<header><div class="bar"><p class="kind">{_both(PAGE[kind(summary)])}</p>'
         f'<div class="switch" role="group" aria-label="言語 / Language">{switch}</div></div>{loud}'
         f"<h1>{escape(_subject(run))}</h1>"
         f'<p class="period">{escape(summary["from"])} – {escape(summary["to"])}</p></header>'

@@ -15,9 +15,16 @@ _SCHEDULES: Final = {
     "today": Text("全期間に現在の料率を適用", "today's rates on all years"),
     "dated": Text("各日に実際に適用されていた料率", "as they were on each day"),
     "argument": Text("料率表の代わりに引数で指定", "by argument instead of the fee table"),
+    "billed": Text("取引所の料率、請求どおり", "as the exchange stated and billed them"),
 }
 _FEW: Final = 3  # trades whose absence is tried
 _SHRUNK: Final = 0.25  # of the early risk: below, it is worth a remark
+
+
+def kind(summary: Mapping[str, Any]) -> str:
+    """Return which heading of the page names what was done: a backtest, a paper trader's or a live trader's journal."""
+    mode = summary.get("mode")
+    return f"report_{mode}" if mode in {"paper", "live"} else "report"
 
 
 def headline(run: Run) -> list[Text]:
@@ -213,6 +220,18 @@ def _share(part: int, whole: int) -> str:
 
 def assumptions(run: Run) -> list[Text]:
     """Return what the run took for granted: costs as set and as paid, how orders fill, what is left out."""
+    if kind(run.summary) != "report":
+        return [
+            _fees(run.summary),
+            Text(
+                "約定、手数料、金利は取引所の請求どおり。スリッページは請求に現れないので 0 と表示。",
+                "Fills, fees and interest are those billed; slippage, which no bill shows, is given as 0.",
+            ),
+            Text(
+                "判断しなかった足は含まれていません。入出金は損益に数えません。",
+                "Bars that were not decided on are not in it; deposits and withdrawals are no result.",
+            ),
+        ]
     slip = percent(100 * run.summary["slippage_rate"], 3)
     return [
         _fees(run.summary),

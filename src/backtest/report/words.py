@@ -46,6 +46,8 @@ SECTIONS: Final[dict[str, Text]] = {
 
 PAGE: Final[dict[str, Text]] = {
     "report": Text("バックテスト報告", "Backtest report"),
+    "report_paper": Text("ペーパー取引報告", "Report of the paper trader"),
+    "report_live": Text("実取引報告", "Report of the live trader"),
     "synthetic": Text(
         "合成データ:プログラムが作った値動きであり、実在の市場ではありません。実際の損益の根拠にはなりません。",
         "SYNTHETIC DATA: prices made by a program, not by a market. Nothing here is evidence of real profit.",

@@ -17,7 +17,7 @@ from src.core.domain.market import PPM, Bar, Instrument, Money
 from src.core.domain.orders import Reason
 from src.core.domain.time import BAR_15M, Millis, format_jst
 from src.core.exceptions import NoJournal
-from src.core.orchestration.questions.accounting import read_books
+from src.core.orchestration.questions.accounting import read_books, whole
 from src.core.orchestration.questions.trader_status import trade_in
 from src.core.orchestration.wiring import core_params, instrument
 from src.trading.decision_record import Recorded, read_decision
@@ -47,10 +47,12 @@ def journal_run(reader: JournalReader, settings: Settings) -> BacktestResult:
     books = read_books(reader)
     trades = [trade_in(line) for line in books.trades]
     names = tuple(settings.strategies)
+    flowed = _flowed(reader, decisions)
     output = _output(decisions, trades, len(names))
+    output.equity[:] -= flowed  # a deposit is no result
     candles = Candles.of(bars)
     tape = _tape(candles, decisions)
-    initial = Money(books.first.cash + books.flows)
+    initial = Money(books.first.cash)
     source = f"the journal of the {settings.mode} trader"
     info = SeriesInfo(f"{settings.mode} journal", pair.symbol, BAR_15M, False, source)
     result = BacktestResult(info, pair, names, tape, output, trades, {})
@@ -71,6 +73,15 @@ def _lines(reader: JournalReader) -> tuple[list[Bar], list[Recorded]]:
             seen[bar.closed_at] = bar
     both = sorted(seen.keys() & decided.keys())
     return [seen[at] for at in both], [decided[at] for at in both]
+
+
+def _flowed(reader: JournalReader, decisions: list[Recorded]) -> Ints:
+    """Return, at each decision, the deposits less withdrawals that the trader had noticed before it."""
+    cash = [line for line in reader.walk(Kind.ALARM) if line.entry.body.get("what") == "cash"]
+    numbers = [line.number for line in cash]
+    sums = np.cumsum([0, *(whole(line, "flow") for line in cash)])
+    places = np.searchsorted(numbers, [recorded.number for recorded in decisions])
+    return np.asarray(sums[places], np.int64)
 
 
 def _bar(line: Stored) -> Bar:
@@ -133,7 +144,8 @@ def _summary(
         "from": format_jst(Millis(int(tape.closed_at[0]) - BAR_15M)),
         "to": format_jst(Millis(int(tape.closed_at[-1]))),
         "strategies": list(names),
-        "fee_schedule": "argument",
+        "fee_schedule": "billed",
+        "mode": settings.mode,
         "maker_fee_rate": _rates(tape.maker_fee_ppm),
         "taker_fee_rate": _rates(tape.taker_fee_ppm),
         "slippage_rate": slippage_ppm / PPM,
