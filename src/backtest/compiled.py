@@ -165,12 +165,14 @@ class _Entrance:
 
 def _kind(value: Any) -> object:
     """Return everything about a value that numba's type of it depends on."""
+    kind = type(value)
+    if kind is int or kind is float:  # most are; a whole number that does not fit is refused by compiled code itself
+        return kind
     if isinstance(value, tuple):
-        return (type(value), *map(_kind, value))
+        return (kind, *map(_kind, value))
     if isinstance(value, np.ndarray):
-        flags = value.flags
-        return value.dtype, value.ndim, flags.c_contiguous, flags.f_contiguous, flags.writeable, flags.aligned
-    return type(value)  # a whole number that does not fit is refused by compiled code itself
+        return value.dtype, value.ndim, value.flags.num
+    return kind
 
 
 def _plain(function: Callable[..., Any]) -> types.FunctionType:

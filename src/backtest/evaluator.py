@@ -52,7 +52,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _ROOT_YEAR = math.sqrt(DAYS_A_YEAR)
-_BLOCK = 64  # marks
+_BLOCK = 256  # marks
 
 
 class Performance(NamedTuple):

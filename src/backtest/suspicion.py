@@ -27,6 +27,7 @@ from src.core.exceptions import NoCandles
 from src.core.orchestration.wiring import feature_settings, market_params
 from src.features.anchors import SPAN_4H, SPAN_15M, anchor
 from src.features.feature_generator import COLUMNS, BarColumns, FeatureMatrix, Quality, feature_matrix
+from src.trading.columns_read import columns_of
 
 Ints = npt.NDArray[np.int64]
 Columns = dict[str, npt.NDArray[np.int64] | npt.NDArray[np.int8] | npt.NDArray[np.float64]]
@@ -62,7 +63,7 @@ class Examination(NamedTuple):
     """What was compared, and what was found."""
 
     bars: int
-    columns: int  # of a row, its quality included
+    columns: int  # of a row: those that the run reads, and its quality
     fields: int  # of a decision; 0 if only rows were examined
     places: int  # cuts, or beginnings
     compared: int  # numbers, of rows and decisions together
@@ -145,12 +146,15 @@ def examine(
     candles = read_stretch(settings, data, None, None).candles
     if bars is not None:
         candles = candles.rows(slice(max(0, len(candles) - bars - WARM_UP), len(candles)))
-    history, rows = BarColumns(*candles.columns), partial(feature_matrix, settings=feature_settings(settings))
+    names = chosen_strategies(settings, strategies)
+    columns = columns_of(chosen_params(settings, names))  # a run's rows hold these, and its quality speaks for them
+    history = BarColumns(*candles.columns)
+    rows = partial(feature_matrix, settings=feature_settings(settings), columns=columns)
     find, choose = (find_lookahead, cut_places) if check == LOOKAHEAD else (find_warmup, beginning_places)
     chosen = choose(history, places, seed)
     folded = len(candles) * (1 + 2 * len(chosen))
-    decider = Decider(settings, chosen_strategies(settings, strategies), folded, progress)
-    return find(history, rows, decider, chosen, progress)
+    decider = Decider(settings, names, folded, progress)
+    return find(history, rows, decider, chosen, progress, columns.names)
 
 
 def find_lookahead(
@@ -159,6 +163,7 @@ def find_lookahead(
     decisions_of: DecisionsOf | None,
     cuts: Sequence[int],
     progress: Progress = silent,
+    names: Sequence[str] = COLUMNS,
 ) -> Examination:
     """Compare rows and decisions up to each cut with those of a history that ends there, or goes on absurdly.
 
@@ -166,6 +171,8 @@ def find_lookahead(
     ----------
     cuts
         Numbers of the last known bars, each before the last bar of all.
+    names
+        The columns of a row that are compared.
 
     Raises
     ------
@@ -180,10 +187,11 @@ def find_lookahead(
     for done, cut in enumerate(cuts, start=1):
         for other in (bars.between(0, cut + 1), poisoned(bars, cut)):
             rows = rows_of(other)
-            tally.compare(ROW, _row_columns(whole, 0, cut + 1), _row_columns(rows, 0, cut + 1), 0, cut)
+            known, again = (_row_columns(each, 0, cut + 1, names) for each in (whole, rows))
+            tally.compare(ROW, known, again, 0, cut)
             if decisions_of is not None:
-                again = decisions_of(other, rows, 0, cut + 1)
-                tally.compare(DECISION, {name: column[: cut + 1] for name, column in decided.items()}, again, 0, cut)
+                told = decisions_of(other, rows, 0, cut + 1)
+                tally.compare(DECISION, {name: column[: cut + 1] for name, column in decided.items()}, told, 0, cut)
         progress("cuts", done, len(cuts))
     return tally.examination(len(cuts))
 
@@ -194,6 +202,7 @@ def find_warmup(
     decisions_of: DecisionsOf | None,
     beginnings: Sequence[int],
     progress: Progress = silent,
+    names: Sequence[str] = COLUMNS,
 ) -> Examination:
     """Compare the warm rows of histories that begin later, and the decisions on them, with those of the whole.
 
@@ -201,6 +210,8 @@ def find_warmup(
     ----------
     beginnings
         Numbers of the bars with which the shorter histories begin. One without a warm row compares nothing.
+    names
+        The columns of a row that are compared.
 
     Raises
     ------
@@ -218,8 +229,8 @@ def find_warmup(
             continue
         places += 1
         first = int(warm[0])
-        known = _row_columns(whole, begin + first, n)
-        tally.compare(ROW, known, _row_columns(rows, first, n - begin), begin + first, begin)
+        known = _row_columns(whole, begin + first, n, names)
+        tally.compare(ROW, known, _row_columns(rows, first, n - begin, names), begin + first, begin)
         if decisions_of is not None:
             decided = decisions_of(bars, whole, begin + first, n)
             tally.compare(DECISION, decided, decisions_of(other, rows, first, n - begin), begin + first, begin)
@@ -284,8 +295,8 @@ def _some(places: Ints, count: int, generator: np.random.Generator) -> Ints:
     return places if len(places) <= count else generator.choice(places, count, replace=False)
 
 
-def _row_columns(rows: FeatureMatrix, first: int, end: int) -> Columns:
-    columns = {name: rows.values[first:end, k] for k, name in enumerate(COLUMNS)}
+def _row_columns(rows: FeatureMatrix, first: int, end: int, names: Sequence[str]) -> Columns:
+    columns = {name: rows.values[first:end, COLUMNS.index(name)] for name in names}
     return {"closed_at": rows.closed_at[first:end], "quality": rows.quality[first:end], **columns}
 
 
