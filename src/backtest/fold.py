@@ -5,7 +5,7 @@ resting stop, the watched target, a resting entry and the exchange's forced clos
 marked and the core decides. The same source runs interpreted and compiled.
 """
 
-from mmap import mmap
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -389,7 +389,8 @@ def empty_output(bars: int, strategies: int) -> Output:
 
 def _untouched(lines: int, fields: int) -> Ints:
     """Return zeros of which only what is written takes memory and time: there are far fewer trades than bars."""
-    whole = mmap(-1, lines * fields * np.dtype(np.int64).itemsize)  # nobody's file: fresh pages from the system
+    size = lines * fields * np.dtype(np.int64).itemsize
+    whole = mmap(-1, size, flags=MAP_PRIVATE | MAP_ANONYMOUS)  # no file: fresh pages from the system
     return np.frombuffer(whole, np.int64).reshape(lines, fields)
 
 

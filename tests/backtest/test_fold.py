@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.backtest.fold import MarketParams, Tape, no_trade
+from src.backtest.fold import TRADE_FIELDS, MarketParams, Tape, empty_output, no_trade
 from src.core.domain.market import Side
 from src.core.domain.orders import EntryKind, ExitReason, Reason
 from src.core.domain.time import BAR_15M
@@ -223,3 +223,13 @@ def test_costs_are_in_the_trade_and_in_the_cash():
     (trade,) = run.trades
     assert (trade.entry, trade.exit, trade.fee, trade.interest) == (1_010, 990, 11 + 10, 11)
     assert (trade.gross, trade.net, trade.slippage) == (-20, -52, 20)
+
+
+def test_the_table_of_trades_begins_as_zeros_of_its_own():
+    one, other = empty_output(7, 2), empty_output(7, 2)
+    one.trades[3] = 5
+    assert one.trades.shape == (8, len(TRADE_FIELDS))
+    assert not other.trades.any()
+    assert one.trades.sum() == 5 * len(TRADE_FIELDS)
+    assert one.trades.flags.c_contiguous
+    assert one.trades.flags.writeable

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from src.backtest.preparation import chosen_params
 from src.backtest.suspicion import (
     DECISION,
     ROW,
@@ -22,6 +23,7 @@ from src.core.exceptions import NoCandles
 from src.features.anchors import SPAN_4H, anchor
 from src.features.bars import BarColumns, check_columns
 from src.features.feature_generator import COLUMNS, FeatureMatrix, Quality, feature_matrix
+from src.trading.columns_read import columns_of
 from tests.features.made_bars import at, flat_bars, random_bars, without
 
 SETTINGS = load_config("config/backtest/base.yaml", {"TRADER__BACKTEST__COMPILE": "never"})
@@ -99,6 +101,12 @@ def test_a_centred_mean_is_found_by_column_and_bar():
     assert one.first == BARS.closed_at[CUTS[0] - 2]  # half of seven bars is three; the cut itself is the third
     assert one.place == BARS.closed_at[CUTS[0]]
     assert (one.reach, one.places) == (3, len(CUTS))
+
+
+def test_the_columns_that_a_run_reads_are_those_that_are_examined():
+    found = examine("lookahead", SETTINGS, "sample", bars=1, strategies=("atr_based",), places=1)
+    wanted = columns_of(chosen_params(SETTINGS, ("atr_based",))).names
+    assert found.columns == len(wanted) + 1 < len(COLUMNS)
 
 
 def test_a_back_fill_is_found_by_its_columns():
