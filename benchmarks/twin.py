@@ -1,112 +1,103 @@
-"""Time the twin over HTTP and in lock-step.
+"""Time the twin over HTTP beside a server that does nothing, and in lock-step.
 
-    python -m benchmarks.twin              about two minutes
-    python -m benchmarks.twin --seconds 5  shorter
+    python -m benchmarks.twin                         under three minutes
+    python -m benchmarks.twin --rounds 1 --seconds 2  shorter
 
-Twin and client are processes of one machine. 100 users, each with a connection kept open and a key of its own, sign
-each request; limits are off, the state is saved each second. First as many requests as 100 users can make one after
-another, then 1,500 a second at even times, with what each took from the moment it was due. Half of the requests change
-something. Processor time is the twin's alone.
+The twin, the server (`benchmarks/hello.py`) and the client are processes of one machine. 100 users, each with a
+connection kept open and a key of its own, send signed requests; half of them change something. Limits are off, the
+state is saved each second. In each round both servers take their turns under the same load: 1,500 requests a second at
+even times, with what each took from the moment it was due, and as many as 100 users can make one after another. What
+the server that does nothing needs is the machine's and HTTP's; what the twin needs beyond it in the same round is the
+twin's. The client says how late it came to a request that was due: what it says of a server is no finer than that.
+Each figure is the median of the rounds (smallest-largest).
 """
 
 import argparse
-import asyncio
-import hashlib
-import hmac
-import json
 import os
+import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
+from benchmarks.hello import started_hello
+from benchmarks.load import Load, Seen, cpu_seconds
 from src.core.domain.time import DAY, SECOND
-from src.twin.process import Account, RunningTwin, started_twin
+from src.twin.process import started_twin
 
 USERS: Final = 100
 RATE: Final = 1_500  # requests a second, offered
-PAIR: Final = "btc_jpy"
+SETTLED: Final = 1.0  # seconds until the twin has saved what its turn changed
 UNLIMITED: Final = ("--set", "queries_per_second=0", "--set", "updates_per_second=0")
 STILL: Final = ("--data", "none", "--speed", "0")
 
-
-class Seen(NamedTuple):
-    """What a stretch of requests was like."""
-
-    requests: int
-    seconds: float
-    cpu: float  # of the twin
-    latencies: list[float]  # seconds, ascending
-
-    def line(self) -> str:
-        """Return it in words."""
-        at = {
-            part: self.latencies[min(int(len(self.latencies) * part), len(self.latencies) - 1)] for part in (0.5, 0.99)
-        }
-        return (
-            f"{self.requests / self.seconds:,.0f} requests a second, {self.requests / self.cpu:,.0f} a second of the "
-            f"twin's processor; half within {at[0.5] * 1000:.1f} ms, 99 of 100 within {at[0.99] * 1000:.1f} ms"
-        )
+Figure = Callable[[Seen], float]
+ANSWERED: Final[dict[str, Figure]] = {
+    "requests a second": lambda seen: seen.requests / seen.seconds,
+    "half within, ms": lambda seen: seen.latency(0.5),
+    "99 of 100 within, ms": lambda seen: seen.latency(0.99),
+    "server's processor, µs a request": lambda seen: seen.server_cpu / seen.requests * 1e6,
+    "client's processor, µs a request": lambda seen: seen.own_cpu / seen.requests * 1e6,
+}
+LATE: Final[dict[str, Figure]] = {
+    "client late, half within, ms": lambda seen: seen.lag(0.5),
+    "client late, 99 of 100 within, ms": lambda seen: seen.lag(0.99),
+}
 
 
-class User:
-    """A user on a connection that stays open; makes `idle` reads first, so that not all order in the same moment."""
-
-    def __init__(self, account: Account, idle: int) -> None:
-        self._account = account
-        self._idle = idle
-        self._reader: asyncio.StreamReader
-        self._writer: asyncio.StreamWriter
-        self._number = 0
-        self._order: int | None = None
-
-    async def connect(self, port: int) -> None:
-        """Open the connection."""
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", port)
-
-    async def step(self) -> None:
-        """Make the next request: order, read, cancel, read."""
-        if self._idle:
-            self._idle -= 1
-            await self._call("GET", "/v1/user/assets")
-            return
-        self._number += 1
-        kind = self._number % 4
-        if kind == 1:
-            price = 9_000_000 + self._number % 1_000
-            order = {"pair": PAIR, "side": "buy", "type": "limit", "amount": "0.0100", "price": str(price)}
-            data = await self._call("POST", "/v1/user/spot/order", {**order, "position_side": "long"})
-            self._order = data["order_id"]
-        elif kind == 3:
-            await self._call("POST", "/v1/user/spot/cancel_order", {"pair": PAIR, "order_id": self._order})
-        else:
-            await self._call("GET", "/v1/user/assets" if kind else f"/v1/user/spot/active_orders?pair={PAIR}")
-
-    async def _call(self, method: str, target: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        text = b"" if body is None else json.dumps(body).encode()
-        at = str(time.time_ns() // 1_000_000)
-        signed = at.encode() + b"60000" + (text if method == "POST" else target.encode())
-        signature = hmac.new(self._account.secret.encode(), signed, hashlib.sha256).hexdigest()
-        head = (
-            f"{method} {target} HTTP/1.1\r\nHost: twin\r\nContent-Length: {len(text)}\r\n"
-            f"ACCESS-KEY: {self._account.key}\r\nACCESS-SIGNATURE: {signature}\r\n"
-            f"ACCESS-REQUEST-TIME: {at}\r\nACCESS-TIME-WINDOW: 60000\r\n\r\n"
-        )
-        self._writer.write(head.encode() + text)
-        answered = await self._reader.readuntil(b"\r\n\r\n")
-        length = int(answered.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-        envelope = json.loads(await self._reader.readexactly(length))
-        if envelope["success"] != 1:
-            raise RuntimeError(f"{method} {target}: {envelope}")
-        data: dict[str, Any] = envelope["data"]
-        return data
+def table(title: str, figures: dict[str, Figure], twin: Sequence[Seen], hello: Sequence[Seen]) -> list[str]:
+    """Return the figures of both servers, and the twin's less the other's of the same round."""
+    lines = [f"| {title} | twin | does nothing | difference |", "| --- | ---: | ---: | ---: |"]
+    for name, figure in figures.items():
+        ours, theirs = [figure(seen) for seen in twin], [figure(seen) for seen in hello]
+        beyond = [our - their for our, their in zip(ours, theirs, strict=True)]
+        lines.append(f"| {name} | {spread(ours)} | {spread(theirs)} | {spread(beyond)} |")
+    return lines
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the processor time a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def spread(values: Sequence[float]) -> str:
+    """Return the median, with the smallest and the largest."""
+    median, least, most = statistics.median(values), min(values), max(values)
+    digits = 0 if abs(median) >= 100 else 2
+    return f"{median:,.{digits}f} ({least:,.{digits}f}–{most:,.{digits}f})"
+
+
+def measure(servers: Sequence[Load], rounds: int, seconds: float, rate: float) -> list[str]:
+    """Let the twin and the other take turns, one first and then the other; return the tables."""
+    flat_out: list[list[Seen]] = [[], []]
+    offered: list[list[Seen]] = [[], []]
+    for load in servers:
+        load.one_after_another(min(1.0, seconds))  # warm
+    for number in range(rounds):
+        for place in (0, 1) if number % 2 == 0 else (1, 0):
+            time.sleep(SETTLED)
+            offered[place].append(servers[place].at_even_times(rate, seconds))
+            flat_out[place].append(servers[place].one_after_another(seconds / 2))
+    return [
+        *table(f"{rate:,.0f} a second offered", ANSWERED | LATE, *offered),
+        "",
+        *table("one after another", ANSWERED, *flat_out),
+    ]
+
+
+def over_http(rounds: int, seconds: float, *, users: int = USERS, rate: float = RATE) -> list[str]:
+    """Measure the twin and the server that does nothing; return what to print."""
+    with tempfile.TemporaryDirectory() as folder:
+        state = ("--state", str(Path(folder) / "twin.json"), "--save-every", str(SECOND))
+        with (
+            started_twin(*STILL, *UNLIMITED, "--accounts", str(users), *state) as twin,
+            started_hello() as hello,
+            closing(Load(twin.accounts, int(twin.rest.rpartition(":")[2]), twin.process.pid)) as ours,
+            closing(Load(twin.accounts, hello.port, hello.pid)) as theirs,
+        ):
+            load = os.getloadavg()[0]
+            lines = measure((ours, theirs), rounds, seconds, rate)
+            loads = f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after, on {os.cpu_count()} cores"
+            ran = f"rounds: {rounds} of {seconds:g} s; {loads}"
+            return [*lines, "", ran, f"memory of the twin: {memory(twin.process.pid)}"]
 
 
 def memory(pid: int) -> str:
@@ -114,49 +105,6 @@ def memory(pid: int) -> str:
     lines = [line.split() for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()]
     now, most = (next(int(line[1]) for line in lines if line[0] == name) / 1024 for name in ("VmRSS:", "VmHWM:"))
     return f"{now:.0f} MB in use, {most:.0f} MB at most"
-
-
-async def one_after_another(users: list[User], pid: int, seconds: float) -> Seen:
-    """Let every user ask again as soon as it has an answer."""
-    latencies: list[float] = []
-    ends = time.perf_counter() + seconds
-
-    async def go(user: User) -> None:
-        while (began := time.perf_counter()) < ends:
-            await user.step()
-            latencies.append(time.perf_counter() - began)
-
-    cpu, began = cpu_seconds(pid), time.perf_counter()
-    await asyncio.gather(*(go(user) for user in users))
-    return Seen(len(latencies), time.perf_counter() - began, cpu_seconds(pid) - cpu, sorted(latencies))
-
-
-async def at_even_times(users: list[User], pid: int, seconds: float) -> Seen:
-    """Let the users ask at a rate, whether or not the answers keep up."""
-    latencies: list[float] = []
-    cpu, began = cpu_seconds(pid), time.perf_counter()
-
-    async def go(place: int, user: User) -> None:
-        for i in range(int(RATE * seconds / len(users))):
-            due = began + (i * len(users) + place) / RATE
-            await asyncio.sleep(max(0, due - time.perf_counter()))
-            await user.step()
-            latencies.append(time.perf_counter() - due)
-
-    await asyncio.gather(*(go(place, user) for place, user in enumerate(users)))
-    return Seen(len(latencies), time.perf_counter() - began, cpu_seconds(pid) - cpu, sorted(latencies))
-
-
-async def over_http(twin: RunningTwin, seconds: float) -> None:
-    """Measure both ways of asking."""
-    users = [User(account, place % 4) for place, account in enumerate(twin.accounts)]
-    for user in users:
-        await user.connect(int(twin.rest.rpartition(":")[2]))
-    pid = twin.process.pid
-    await one_after_another(users, pid, 1)
-    say(f"one after another: {(await one_after_another(users, pid, seconds)).line()}")
-    say(f"{RATE:,} a second offered: {(await at_even_times(users, pid, seconds)).line()}")
-    say(f"memory of the twin: {memory(pid)}")
 
 
 def lock_step(days: int) -> None:
@@ -182,14 +130,14 @@ def say(line: str) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=15, help="of each way of asking")
-    parser.add_argument("--days", type=int, default=30, help="in lock-step")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5, help="at even times, in each turn; half of it flat out")
+    parser.add_argument("--days", type=int, default=30, help="in lock-step; 0: not at all")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        state = ("--state", str(Path(folder) / "twin.json"), "--save-every", str(SECOND))
-        with started_twin(*STILL, *UNLIMITED, "--accounts", str(USERS), *state) as twin:
-            asyncio.run(over_http(twin, given.seconds))
-    lock_step(given.days)
+    for line in over_http(given.rounds, given.seconds):
+        say(line)
+    if given.days:
+        lock_step(given.days)
 
 
 if __name__ == "__main__":
