@@ -40,6 +40,16 @@ class FoldFacts(NamedTuple):
     prior_log_loss: float | None  # of the share of gains among the lines taught by
 
 
+class Still(NamedTuple):
+    """Why one curve of the accounts may hardly move."""
+
+    curve: str  # with_model, or alone
+    halted_from: Millis | None  # by the drawdown halt
+    smallest_from: Millis | None  # when the first of the last trades that were all of the smallest order was opened
+    smallest: int  # how many they are
+    smallest_btc: float  # the smallest order
+
+
 class Card(NamedTuple):
     """Everything the card shows."""
 
@@ -51,12 +61,14 @@ class Card(NamedTuple):
     recipe: dict[str, Json]
     judgement: Judgement
     judged: Judged
-    threshold: float
+    least: Floats  # probability of a gain that the rule in force asked of each judged line
+    by_value: bool  # the rule: each trade's own break-even; else one threshold
     folds: tuple[FoldFacts, ...]
     importance: tuple[tuple[str, float], ...]  # share of all gain, largest first
     day: Ints  # since 1970-01-01
     net_jpy: Floats
     alone_jpy: Floats
+    still: tuple[Still, ...]
     costs: str  # which schedule was paid
 
 
@@ -84,6 +96,11 @@ _WORDS: Final = {
     "proposals": ("提案数", "proposals"),
     "coverage": ("しきい値と採用率・勝率", "Coverage and precision against the threshold"),
     "threshold": ("しきい値", "threshold"),
+    "by_value": (
+        "取引ごとの損益分岐点+min_edge: 中央値 {middle:.1%}、帯は提案の80%({low:.1%}–{high:.1%})",
+        "break-even of each trade with min_edge: median {middle:.1%}, band: 80 % of proposals, {low:.1%}–{high:.1%}",
+    ),
+    "own": ("取引ごと(model.rule: value)", "each its own (model.rule: value)"),
     "kept": ("採用率", "share let through"),
     "precision": ("勝率", "share of gains among them"),
     "folds": ("検証区間ごとの対数損失", "Log-loss of each test"),
@@ -105,6 +122,17 @@ _WORDS: Final = {
     "with_model": ("モデルあり", "with the model"),
     "alone": ("戦略のみ", "strategies alone"),
     "day": ("日付(UTC)", "day, UTC"),
+    "halted": (
+        "{who}: {at} にドローダウン停止。解除は人が行うため、以後は新規に建てていません。",
+        "{who}: the drawdown halt came on {at}; only a person lifts it, so no position was opened from then on.",
+    ),
+    "smallest": (
+        "{who}: {at} 以降の取引({count}件)はすべて最小数量 {btc} BTC(Kelly等の数量制限)で、曲線はほぼ動きません。",
+        (
+            "{who}: all trades from {at} on ({count}) are of the smallest order, {btc} BTC, and hardly move the curve: "
+            "limits on size, Kelly's among them, allow no more."
+        ),
+    ),
     "recipe": ("設定", "Settings"),
 }
 
@@ -117,11 +145,12 @@ def card_markdown(card: Card, language: str) -> str:
     rows += _markdown_table(
         [say(k) for k in ("check", "value", "interval", "limit", "outcome")], _checks(card, language)
     )
-    rows += ["", f"## {say('folds')}", ""]
+    rows += ["", *(f"- {line}" for line in _stillness(card, say)), "", f"## {say('folds')}", ""]
     heads = [say(k) for k in ("test", "taught", "rows", "log_loss", "prior", "brier", "calibration")]
     rows += [*_markdown_table(heads, _fold_rows(card)), "", _spread(card, say)]
     rows += ["", f"## {say('coverage')}", ""]
-    rows += _markdown_table([say(k) for k in ("threshold", "kept", "precision")], _coverage_rows(card))
+    rows += _markdown_table([say(k) for k in ("threshold", "kept", "precision")], _coverage_rows(card, say))
+    rows += ["", f"{say('threshold')}: {_rule(card, say)}"]
     rows += ["", f"## {say('importance')}", ""]
     shares = [[name, f"{share:.1%}"] for name, share in card.importance[:15]]
     rows += _markdown_table(["", say("share")], shares)
@@ -146,16 +175,17 @@ def card_html(card: Card, language: str) -> str:
         _html_table(checks, _checks(card, language), failing),
         f"<h2>{say('economy')}</h2>{_picture(_economy(card), say('economy'))}",
         f"<p class='note'>{_legend_words(say)}, x: {say('day')}</p>",
+        *(f"<p class='note'>{html.escape(line)}</p>" for line in _stillness(card, say)),
         f"<h2>{say('reliability')}</h2>{_picture(_reliability(card), say('reliability'))}",
         f"<p class='note'>x: {say('predicted')}, y: {say('observed')}</p>",
         f"<h2>{say('distribution')}</h2>{_picture(_distribution(card), say('distribution'))}",
-        f"<p class='note'>x: {say('predicted')}, y: {say('proposals')}</p>",
+        f"<p class='note'>x: {say('predicted')}, y: {say('proposals')}, |: {html.escape(_rule(card, say))}</p>",
         f"<h2>{say('coverage')}</h2>{_picture(_coverage(card), say('coverage'))}",
         (
             f"<p class='note'>coverage: {say('kept')}, precision: {say('precision')}, "
-            f"|: {say('threshold')} {card.threshold:.0%}</p>"
+            f"|: {html.escape(_rule(card, say))}</p>"
         ),
-        _html_table([say(k) for k in ("threshold", "kept", "precision")], _coverage_rows(card)),
+        _html_table([say(k) for k in ("threshold", "kept", "precision")], _coverage_rows(card, say)),
         f"<h2>{say('folds')}</h2>{_picture(_folds(card), say('folds'))}",
         f"<p class='note'>{say('gained')}</p>",
         _html_table(folds, _fold_rows(card)),
@@ -237,14 +267,42 @@ def _spread(card: Card, say: Say) -> str:
     return f"{say('spread')}: {np.mean(gains):+.4f} ± {np.std(gains, ddof=1):.4f}"
 
 
-def _coverage_rows(card: Card) -> list[list[str]]:
-    rows = []
-    for threshold in sorted({0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, card.threshold}):
-        found = at_threshold(card.judged.outcome, card.judged.probability, threshold)
-        rows.append(
-            [f"{threshold:.0%}", f"{found.coverage:.2%}", "–" if found.precision is None else f"{found.precision:.1%}"]
-        )
-    return rows
+def _stillness(card: Card, say: Say) -> list[str]:
+    """Return what keeps a curve of the accounts from moving, where something does."""
+    said = []
+    for still in card.still:
+        who = say(still.curve)
+        if still.smallest_from is not None:
+            at, btc = format_jst(still.smallest_from), f"{still.smallest_btc:g}"
+            said.append(say("smallest").format(who=who, at=at, count=still.smallest, btc=btc))
+        if still.halted_from is not None:
+            said.append(say("halted").format(who=who, at=format_jst(still.halted_from)))
+    return said
+
+
+def _marks(card: Card) -> tuple[float, float, float]:
+    """Return the least probability that the rule asked of a tenth, a half and nine tenths of the judged lines."""
+    low, middle, high = np.quantile(card.least, (0.1, 0.5, 0.9))
+    return float(low), float(middle), float(high)
+
+
+def _rule(card: Card, say: Say) -> str:
+    """Return what the mark of the pictures is."""
+    low, middle, high = _marks(card)
+    return (
+        say("by_value").format(low=low, middle=middle, high=high)
+        if card.by_value
+        else f"{say('threshold')} {middle:.0%}"
+    )
+
+
+def _coverage_rows(card: Card, say: Say) -> list[list[str]]:
+    outcome, probability = card.judged.outcome, card.judged.probability
+    shown = {0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7} | (set() if card.by_value else {_marks(card)[1]})
+    found = [(f"{t:.0%}", at_threshold(outcome, probability, t)) for t in sorted(shown)]
+    if card.by_value:
+        found.append((say("own"), at_threshold(outcome, (probability >= card.least).astype(np.float64), 1.0)))
+    return [[name, f"{at.coverage:.2%}", "–" if at.precision is None else f"{at.precision:.1%}"] for name, at in found]
 
 
 def _markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -298,10 +356,18 @@ def _reliability(card: Card) -> Figure:
     return figure
 
 
+def _mark(axes: "mpl.axes.Axes", card: Card) -> None:
+    """Mark what the rule in force asks for: a line, and a band where it asks more of some trades than of others."""
+    low, middle, high = (min(1.0, mark) for mark in _marks(card))  # above 1: nothing is let through
+    axes.axvline(middle, color=_RIVAL, linewidth=1)
+    if card.by_value:
+        axes.axvspan(low, high, color=_RIVAL, alpha=0.15, linewidth=0)
+
+
 def _distribution(card: Card) -> Figure:
     figure, axes = _figure(2.4)
     axes.hist(card.judged.probability, bins=np.linspace(0, 1, 51).tolist(), color=_INK)
-    axes.axvline(card.threshold, color=_RIVAL, linewidth=1)
+    _mark(axes, card)
     return figure
 
 
@@ -312,7 +378,7 @@ def _coverage(card: Card) -> Figure:
     precise = [np.nan if f.precision is None else f.precision for f in found]
     axes.plot(steps, [f.coverage for f in found], color=_INK, label="coverage")
     axes.plot(steps, precise, color=_GOOD, label="precision")
-    axes.axvline(card.threshold, color=_RIVAL, linewidth=1)
+    _mark(axes, card)
     _legend(axes)
     return figure
 

@@ -20,6 +20,7 @@ from src.backtest.set_figures import day_ends
 from src.core.config import Settings
 from src.core.domain.account import PredictionStatus
 from src.core.domain.market import Money
+from src.core.domain.time import Millis
 from src.core.orchestration.training_data import Studied
 from src.core.orchestration.wiring import instrument
 from src.ml.walk_forward import Asked
@@ -35,7 +36,7 @@ class Played(NamedTuple):
     net_jpy: Floats  # change of marked equity, one a UTC day
     returns: Floats  # the same over the equity before it
     day: Ints  # since 1970-01-01
-    bars_halted: int  # bars on which the drawdown halt was on
+    halted_from: Millis | None  # when the drawdown halt came on; nobody lifts it here
 
     @property
     def trades(self) -> int:
@@ -117,7 +118,9 @@ class Economist:
             strategies=tuple(self._settings.strategies),
             money_unit=jpy,
         )
-        return Played(record, net, returns, day, int(output.halted.sum()))
+        halted = np.flatnonzero(output.halted)
+        halted_from = Millis(int(tape.closed_at[halted[0]])) if len(halted) else None
+        return Played(record, net, returns, day, halted_from)
 
 
 def _columns(tape: Tape, asked: Asked, probability: Floats) -> tuple[Ints, Floats]:

@@ -27,16 +27,17 @@ from src.core.clock import SystemClock
 from src.core.config import Settings
 from src.core.config.feature_manager import feature_hash
 from src.core.domain.journal import Json
+from src.core.domain.market import Instrument
 from src.core.domain.time import Millis, to_datetime
 from src.core.exceptions import ConfigError, DataError
 from src.core.orchestration.fold_workers import Workers, fold_workers
 from src.core.orchestration.model_economy import Economist, Played
 from src.core.orchestration.proposals import asked_of, least_probabilities
 from src.core.orchestration.training_data import Studied, study
-from src.core.orchestration.wiring import model_params
+from src.core.orchestration.wiring import instrument, model_params
 from src.data.atomic_file import write_atomically
 from src.ml.artefact import Artefact
-from src.ml.card import Card, FoldFacts, card_html, card_markdown
+from src.ml.card import Card, FoldFacts, Still, card_html, card_markdown
 from src.ml.dataset import Dataset
 from src.ml.gate import Economy, Judged, Judgement, Limits, Tried, judge
 from src.ml.gate_words import lines
@@ -141,7 +142,8 @@ def train_model(
     trained, artefact = final_artefact(settings, stretch, studied, lesson, found, split.embargo_ms)
     progress("models", 1, 1)
     facts = (found, judged, judgement, played, alone)
-    card = _card(settings, stretch, lesson, artefact, trained, dataset, *facts)
+    least = least_probabilities(asked.inputs[found.line_of], model_params(settings.model))
+    card = _card(settings, stretch, lesson, artefact, trained, dataset, least, *facts)
     training = Training(stretch, studied, lesson, *facts, artefact, card, searched)
     _write(folder, training, asked)
     return training
@@ -359,6 +361,7 @@ def _card(
     artefact: Artefact,
     trained: Trained,
     dataset: Dataset,
+    least: Floats,
     found: Walk,
     judged: Judged,
     judgement: Judgement,
@@ -375,14 +378,26 @@ def _card(
         recipe=recipe_document(lesson.recipe),
         judgement=judgement,
         judged=judged,
-        threshold=settings.model.min_probability,
+        least=least,
+        by_value=settings.model.rule == "value",
         folds=tuple(fold_facts(dataset, found)),
         importance=importance_of(trained),
         day=played.day,
         net_jpy=played.net_jpy,
         alone_jpy=alone.net_jpy,
+        still=tuple(
+            _still(which, each, instrument(settings)) for which, each in (("with_model", played), ("alone", alone))
+        ),
         costs=settings.costs.schedule,
     )
+
+
+def _still(curve: str, played: Played, unit: Instrument) -> Still:
+    trades = played.record.trades
+    larger = [number for number, trade in enumerate(trades, start=1) if trade.lots > unit.min_lots]
+    smallest = trades[larger[-1] if larger else 0 :]
+    since = smallest[0].opened_at if smallest else None
+    return Still(curve, played.halted_from, since, len(smallest), float(unit.min_lots * unit.lot_size))
 
 
 def fold_facts(dataset: Dataset, found: Walk) -> Iterator[FoldFacts]:
