@@ -3,7 +3,8 @@
 import html
 from typing import Final, NamedTuple
 
-from src.ml.drift import LEVEL, CalibrationDrift, WindowDrift
+from src.core.domain.time import Millis, format_jst
+from src.ml.drift import FEWEST_BETS, LEVEL, CalibrationDrift, WindowDrift
 
 
 class Watched(NamedTuple):
@@ -11,14 +12,16 @@ class Watched(NamedTuple):
 
     version: str
     days: int  # of one stretch
+    until: Millis  # the close of the newest candle that was looked at
     inputs: WindowDrift
-    predictions: WindowDrift
+    predictions: WindowDrift | None  # None: what the walk-forward said is not kept where trainings are
     calibration: CalibrationDrift
 
     @property
     def alarm(self) -> bool:
         """Whether anything moved."""
-        return self.inputs.alarm or self.predictions.alarm or self.calibration.alarm
+        said = self.predictions is not None and self.predictions.alarm
+        return self.inputs.alarm or said or self.calibration.alarm
 
 
 _WORDS: Final = {
@@ -33,6 +36,12 @@ _WORDS: Final = {
     "calm": ("変化なし", "nothing moved"),
     "alarm": ("警報: 変化あり", "alarm: it moved"),
     "unknown": ("判定不能: 区間が少なすぎる", "cannot be told: too few stretches"),
+    "lost": (
+        "判定不能: 学習時の標本外予測が training.output のフォルダにない(--out で学習した場合など)",
+        "cannot be told: what its walk-forward said is not in a folder of training.output (was it trained with --out?)",
+    ),
+    "few": ("判定不能: 結果の出た提案が少なすぎる", "cannot be told: too few outcomes"),
+    "until": ("見たローソク足の終わり", "candles until"),
     "stretches": ("区間数", "stretches"),
     "rows": ("最新区間の行数", "rows in the newest"),
     "share": ("これほど離れた区間の割合", "share of stretches as far off"),
@@ -47,22 +56,28 @@ def watch_lines(found: Watched, language: str) -> list[str]:
     """Return what was found as text."""
     which = int(language != "ja")
     say = {key: words[which] for key, words in _WORDS.items()}
-    lines = [f"{say['title']} {found.version} ({LEVEL:.0%}, {found.days} d)", say["advisory"]]
-    for name, drift in (("inputs", found.inputs), ("predictions", found.predictions)):
-        state = say["unknown"] if drift.p_value is None else say["alarm"] if drift.alarm else say["calm"]
-        share = "–" if drift.p_value is None else f"{drift.p_value:.3f}"
-        detail = f"{say['stretches']} {drift.windows}, {say['rows']} {drift.rows}, {say['share']} {share}"
-        lines.append(f"{say[name]}: {state} ({detail})")
+    until = f"{say['until']} {format_jst(found.until)}"
+    lines = [f"{say['title']} {found.version} ({LEVEL:.0%}, {found.days} d, {until})", say["advisory"]]
+    lines.append(f"{say['inputs']}: {_window(found.inputs, say)}")
     if found.inputs.furthest:
         moved = ", ".join(f"{m.name} {m.level:+.1f}/{m.spread:+.1f}" for m in found.inputs.furthest)
         lines.append(f"  {say['moved']}: {moved}")
+    lines.append(
+        f"{say['predictions']}: {say['lost'] if found.predictions is None else _window(found.predictions, say)}"
+    )
     bet = found.calibration
-    state = say["alarm"] if bet.alarm else say["calm"]
+    state = say["few"] if bet.bets < FEWEST_BETS else say["alarm"] if bet.alarm else say["calm"]
     promised = f"{say['promised']} {bet.expected:.1f} / {bet.observed}"
     lines.append(
         f"{say['calibration']}: {state} ({say['bets']} {bet.bets}, {say['wealth']} {bet.highest:.2f}, {promised})"
     )
     return lines
+
+
+def _window(drift: WindowDrift, say: dict[str, str]) -> str:
+    state = say["unknown"] if drift.p_value is None else say["alarm"] if drift.alarm else say["calm"]
+    share = "–" if drift.p_value is None else f"{drift.p_value:.3f}"
+    return f"{state} ({say['stretches']} {drift.windows}, {say['rows']} {drift.rows}, {say['share']} {share})"
 
 
 def watch_page(found: Watched, language: str) -> str:

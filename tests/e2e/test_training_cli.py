@@ -1,6 +1,7 @@
 """Training as a user runs it: the same command twice is the same model to the byte, and noise gets nowhere."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ def environment(folder: Path) -> dict[str, str]:
         "LANGUAGE": "en",
         "MODEL__PATH": str(folder / "models" / "production"),
         "TRAINING__TESTS": "1",
+        "TRAINING__YEARS": "0.5",
         "TRAINING__OUTPUT": str(folder / "training"),
         "TRAINING__REGISTRY": str(folder.parent / "registry"),  # making MLflow's tables takes seconds
         "BACKTEST__TRIALS": str(folder / "trials"),
@@ -104,5 +106,13 @@ def test_a_training_on_noise_finds_no_evidence_and_is_the_same_to_the_byte(tmp_p
         assert (code, said) == (2, ""), (words, said, told)
         assert reason in told, (words, told)
         assert "what to do:" in told
+    code, said, told = command(one, "drift", "--data", "sample", "--version", version, "--out", str(one / "drift.html"))
+    assert code == 0, told
+    lines = said.splitlines()
+    assert "candles until 2026-01-01 09:00 JST" in lines[0]
+    assert "too few stretches (stretches 8, " in lines[2]  # half a year of stretches of 21 days
+    assert lines[3].startswith("distribution of the predictions:")
+    assert int(re.search(r"outcomes bet on (\d+),", lines[4])[1]) > 5
+    assert lines[2] in (one / "drift.html").read_text()
     code, said, _ = command(one, "models", "review")
     assert (code, said) == (0, "no model is served and none is in the shadow\n")

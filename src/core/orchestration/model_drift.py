@@ -1,6 +1,7 @@
 """The watch over a model on stored candles: its inputs, what it says, whether that comes true. Advisory."""
 
 import io
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from src.backtest.playback import Progress, silent
 from src.core.config import Settings
-from src.core.domain.time import DAY
+from src.core.domain.time import DAY, Millis
 from src.core.exceptions import ConfigError
 from src.core.orchestration.ml_loader import open_ensemble
 from src.core.orchestration.model_service import manager_of, training_folder
@@ -56,22 +57,31 @@ def watched(
     return Watched(
         chosen.version,
         DAYS,
+        Millis(int(stretch.candles.closed_at[-1])),
         window_drift(asked.inputs.astype(np.float64), asked.decided_at, INPUTS, DAYS * DAY),
-        _predictions(settings, chosen.version, asked.decided_at[fresh], said),
+        predictions_drift(training_folder(settings, chosen.version) / UNSEEN_FILE, asked.decided_at[fresh], said),
         calibration_drift(dataset.won[lines], answers, dataset.decided_at[lines], dataset.ended_at[lines]),
     )
 
 
-def _predictions(settings: Settings, version: str, at: Ints, said: Floats) -> WindowDrift:
+def predictions_drift(path: Path, at: Ints, said: Floats) -> WindowDrift | None:
     """Return whether what the model says now is unlike what its walk-forward said of rows it had not seen.
 
     What it says of its own training lines is no measure: there it is surer than it can be anywhere else.
+
+    Parameters
+    ----------
+    path
+        The walk-forward's answers; without that file nothing can be said: None.
+    at, said
+        What was asked after the training's end, ms UTC, and the answers; without any, nothing can be told.
     """
-    path = training_folder(settings, version) / UNSEEN_FILE
     if not path.exists():
-        return WindowDrift(0, len(said), None, False, ())
+        return None
+    if not len(at):
+        return WindowDrift(0, 0, None, False, ())
     with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
         then, before = kept["decided_at"], kept["probability"]
-    earlier = then < (at[0] if len(at) else np.iinfo(np.int64).max)
+    earlier = then < at[0]
     values = np.concatenate((before[earlier], said))[:, None]
     return window_drift(values, np.concatenate((then[earlier], at)), ("probability",), DAYS * DAY)
