@@ -36,6 +36,7 @@ OUTCOMES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "restricted": ("取引所が注文を制限している", "the exchange restricts the order or its protection"),
         "margin": ("証拠金の不足または追証", "the exchange demands collateral, or has none to lend"),
         "not_flat": ("建玉が残っている", "a position is still open"),
+        "clock": ("時計が取引所とずれている", "our clock and the exchange's differ"),
         "unknown_account": ("口座の状態を確認できない", "the account could not be read"),
     }
 )
