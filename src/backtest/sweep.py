@@ -46,6 +46,7 @@ from src.core.config import Settings
 from src.core.domain.market import Instrument, Money
 from src.core.domain.time import BAR_15M, Millis, format_jst
 from src.core.exceptions import ConfigError
+from src.core.orchestration.cluster import connected, other_program
 from src.core.orchestration.wiring import feature_settings, instrument, market_params
 from src.trading.columns_read import columns_of
 from src.trading.decision import Params
@@ -461,7 +462,7 @@ def _stream(
         for future in done:
             number, measured = waiting.pop(future), future.result()
             if measured is None:
-                raise _other_program()
+                raise other_program()
             yield number, measured
 
 
@@ -483,36 +484,9 @@ def _in_order(found: Iterator[tuple[int, Measured]], members: Sequence[Member]) 
 @contextmanager
 def _cluster(address: str, job: Job) -> Iterator[tuple[Executor, Any, int]]:
     """Yield the cluster as an executor, the job on its way to every worker, and the number of its threads."""
-    try:
-        distributed = importlib.import_module("distributed")
-    except ModuleNotFoundError as e:
-        raise ConfigError(
-            "--cluster needs dask.distributed, which is not installed",
-            remedy="install it with `.venv/bin/python -m pip install 'dask[distributed]'`, here and on the cluster",
-        ) from e
-    try:
-        client = distributed.Client(address, timeout="10s", set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as e:
-        raise ConfigError(
-            f"there is no cluster at {address}: {e}", remedy="start `dask scheduler`, and give the address it prints"
-        ) from e
-    try:
-        width = sum(client.nthreads().values())
-        if not width:
-            raise ConfigError(
-                f"the cluster at {address} has no workers",
-                remedy="start `dask worker ADDRESS` in this repository's folder on each machine",
-            )
-        there = client.scatter(job, broadcast=True, hash=False)
-        yield client.get_executor(pure=False), there, width
-    except ModuleNotFoundError as e:
-        raise _other_program() from e
-    finally:
-        client.close()
-
-
-def _other_program() -> ConfigError:
-    return ConfigError(
-        "a worker of the cluster has another version of this program, or none",
-        remedy="start `dask worker ADDRESS` in a folder with the same commit and the same requirements",
-    )
+    with connected(address) as (client, width):
+        try:
+            there = client.scatter(job, broadcast=True, hash=False)
+            yield client.get_executor(pure=False), there, width
+        except ModuleNotFoundError as e:
+            raise other_program() from e

@@ -4,14 +4,13 @@ A fold is a value and a lesson is a value, and each model runs on one thread fro
 who works on it. What could matter, other versions of the libraries, is compared before anything is sent.
 """
 
-import importlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
-from src.core.exceptions import ConfigError
+from src.core.orchestration.cluster import connected, other_program
 from src.ml.model_folder import versions
 from src.ml.walk_forward import Fold, Told
 
@@ -36,7 +35,8 @@ def fold_workers(processes: int = 1, cluster: str | None = None) -> Iterator[Wor
         If there is no such cluster, it has no workers, or they have other versions of the libraries.
     """
     if cluster is not None:
-        with _client(cluster) as client:
+        with connected(cluster) as (client, _):
+            _check_workers(client)
             yield lambda work, folds: _gathered(client, work, folds)
     elif processes > 1:
         with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
@@ -53,44 +53,10 @@ def _gathered(client: Any, work: Work, folds: Iterable[Fold]) -> Iterator[Told]:
         yield told
 
 
-@contextmanager
-def _client(address: str) -> Iterator[Any]:
-    try:
-        distributed = importlib.import_module("distributed")
-    except ModuleNotFoundError as e:
-        raise ConfigError(
-            "--cluster needs dask.distributed, which is not installed",
-            remedy="install it with `.venv/bin/python -m pip install 'dask[distributed]'`, here and on the cluster",
-        ) from e
-    try:
-        client = distributed.Client(address, timeout="10s", set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as e:
-        raise ConfigError(
-            f"there is no cluster at {address}: {e}", remedy="start `dask scheduler`, and give the address it prints"
-        ) from e
-    try:
-        _check_workers(client, address)
-        yield client
-    finally:
-        client.close()
-
-
-def _check_workers(client: Any, address: str) -> None:
+def _check_workers(client: Any) -> None:
     try:
         found = client.run(versions)
     except (ModuleNotFoundError, AttributeError) as e:
-        raise _other_program() from e
-    if not found:
-        raise ConfigError(
-            f"the cluster at {address} has no workers",
-            remedy="start `dask worker ADDRESS` in this repository's folder on each machine",
-        )
+        raise other_program() from e
     if any(theirs != versions() for theirs in found.values()):
-        raise _other_program()
-
-
-def _other_program() -> ConfigError:
-    return ConfigError(
-        "a worker of the cluster has another version of this program or of its libraries, or none",
-        remedy="start `dask worker ADDRESS` in a folder with the same commit and the same requirements",
-    )
+        raise other_program()
