@@ -386,13 +386,14 @@ def _card(
         net_jpy=played.net_jpy,
         alone_jpy=alone.net_jpy,
         still=tuple(
-            _still(which, each, instrument(settings)) for which, each in (("with_model", played), ("alone", alone))
+            still_of(which, each, instrument(settings)) for which, each in (("with_model", played), ("alone", alone))
         ),
         costs=settings.costs.schedule,
     )
 
 
-def _still(curve: str, played: Played, unit: Instrument) -> Still:
+def still_of(curve: str, played: Played, unit: Instrument) -> Still:
+    """Return what may keep the curve of an account from moving."""
     trades = played.record.trades
     larger = [number for number, trade in enumerate(trades, start=1) if trade.lots > unit.min_lots]
     smallest = trades[larger[-1] if larger else 0 :]
