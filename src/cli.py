@@ -535,9 +535,13 @@ def drill(
     whole: Annotated[bool, typer.Option("--all", help="Run the whole matrix instead of a sample.")] = False,
     cells: Annotated[int, typer.Option(help="Size of the sample.", min=5)] = 200,
     seed: Annotated[int, typer.Option(help="Which sample.", min=0)] = 0,
+    processes: Annotated[
+        int | None, typer.Option(help="How many work at once. [default: one; with --all, one a core]", min=1)
+    ] = None,
 ) -> None:
     """Kill the order engine at every step under every fault, on a simulated exchange, and check what it recovers to."""
     import asyncio
+    import os
 
     from src.core.orchestration.drill.matrix import Drilled
     from src.core.orchestration.drill.matrix import drill as run_drill
@@ -547,12 +551,14 @@ def drill(
         drilled: list[Drilled] = []
         with _progress_bar(silent=False) as proceed:
             worlds: list[int] = []
-            async for cell in run_drill(sample=0 if whole else cells, seed=seed, on_plan=worlds.append):
+            found = run_drill(sample=0 if whole else cells, seed=seed, processes=workers, on_plan=worlds.append)
+            async for cell in found:
                 drilled.append(cell)
                 if cell.ends_world:
                     proceed("worlds drilled", sum(one.ends_world for one in drilled), worlds[0])
         return drilled
 
+    workers = processes or ((os.cpu_count() or 1) if whole else 1)
     drilled = asyncio.run(run())
     for line in (*table(drilled), "", *failures(drilled), summary(drilled)):
         typer.echo(line)

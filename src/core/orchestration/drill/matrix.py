@@ -1,8 +1,12 @@
 """The whole matrix: every step of every life under every fault that strikes there, and a seeded sample of it."""
 
+import asyncio
+import itertools
+import multiprocessing
 import random
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -29,8 +33,21 @@ class Drilled(NamedTuple):
         return self.cell.step == 0
 
 
+class World(NamedTuple):
+    """A life, a fault and a setting, by their places in the lists: what can be told to another process."""
+
+    life: int
+    fault: int
+    reserve: bool
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that is never killed."""
+        return Cell(LIVES[self.life], FAULTS[self.fault], self.reserve)
+
+
 async def drill(
-    *, sample: int = 0, seed: int = 0, on_plan: Callable[[int], None] = lambda worlds: None
+    *, sample: int = 0, seed: int = 0, processes: int = 1, on_plan: Callable[[int], None] = lambda worlds: None
 ) -> AsyncIterator[Drilled]:
     """Run cells, each in a journal of its own. A life, a fault and a setting make a world; its steps make its cells.
 
@@ -40,24 +57,67 @@ async def drill(
         How many cells; 0 is all.
     seed
         Which sample.
+    processes
+        How many worlds are lived at a time, each in a process of its own; 1 is this process. The cells and their order
+        are the same.
     on_plan
         Told how many worlds there will be; each ends with a cell that is never killed.
     """
-    worlds = [(life, fault, reserve) for life in LIVES for fault in FAULTS for reserve in (True, False)]
+    worlds = [World(*at) for at in itertools.product(range(len(LIVES)), range(len(FAULTS)), (True, False))]
     chance = random.Random(seed)  # noqa: S311 - a sample, repeatable
     if sample:
         worlds = chance.sample(worlds, min(len(worlds), -(-sample // CELLS_OF_A_WORLD)))
     on_plan(len(worlds))
+    jobs = [(world, chance.getrandbits(32) if sample else None) for world in worlds]
+    if processes == 1:
+        for world, drawn in jobs:
+            for found in await drill_world(world, drawn):
+                yield _drilled(world, found)
+        return
+    loop, fresh = asyncio.get_running_loop(), multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=fresh) as pool:
+        lived = [loop.run_in_executor(pool, _in_a_process, world, drawn) for world, drawn in jobs]
+        try:
+            for (world, _), result in zip(jobs, lived, strict=True):
+                for found in await result:
+                    yield _drilled(world, found)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Found(NamedTuple):
+    """What came of a cell of a known world."""
+
+    step: int
+    after: bool
+    again: int
+    row: str
+    result: Result
+
+
+def _drilled(world: World, found: Found) -> Drilled:
+    cell = world.cell._replace(step=found.step, after=found.after, again=found.again)
+    return Drilled(cell, found.row, found.result)
+
+
+def _in_a_process(world: World, drawn: int | None) -> list[Found]:
+    return asyncio.run(drill_world(world, drawn))
+
+
+async def drill_world(world: World, drawn: int | None) -> list[Found]:
+    """Run the cells of a world, or a few of them by the luck of `drawn`; the last one is never killed."""
     with tempfile.TemporaryDirectory(prefix="drill-") as name:
         folder = Path(name)
         template = await make_template(folder)
-        for world in worlds:
-            whole, cells = await _survey(Cell(*world), folder, template)
-            if sample:
-                cells = chance.sample(cells, min(len(cells), CELLS_OF_A_WORLD - 1))
-            for cell, row in cells:
-                yield Drilled(cell, row, await run_cell(cell, folder / "cell", template))
-            yield whole
+        whole, cells = await _survey(world.cell, folder, template)
+        if drawn is not None:
+            chance = random.Random(drawn)  # noqa: S311 - a sample, repeatable
+            cells = chance.sample(cells, min(len(cells), CELLS_OF_A_WORLD - 1))
+        lived = []
+        for cell, row in cells:
+            result = await run_cell(cell, folder / "cell", template)
+            lived.append(Found(cell.step, cell.after, cell.again, row, result))
+    return [*lived, Found(0, False, 0, whole.row, whole.result)]
 
 
 async def _survey(whole: Cell, folder: Path, template: Path) -> tuple[Drilled, list[tuple[Cell, str]]]:
