@@ -204,6 +204,9 @@ def report(
     journal: Annotated[
         bool, typer.Option("--journal", help="Make the run from a trader's journal; RUN is then where to.")
     ] = False,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Say what has moved under the run's model, too: about half a minute.")
+    ] = False,
     mode: ModeOption = Trading.LIVE,
     config: ConfigOption = None,
 ) -> None:
@@ -225,7 +228,13 @@ def report(
         settings = load_config(config or BACKTEST_CONFIG)
     if run is None:
         raise ConfigError("which run is to be drawn?", remedy="give its folder, or --journal for a trader's journal")
-    for path in write_report(run, settings.language, compare):
+    watch = None
+    if drift:
+        from src.backtest.report.run_folder import read_run
+        from src.core.orchestration.model_drift import watched_of_run
+
+        watch = watched_of_run(settings, read_run(run).summary)
+    for path in write_report(run, settings.language, compare, watch):
         typer.echo(path)
 
 

@@ -12,11 +12,12 @@ from src.backtest.report.tables import (
 )
 from src.backtest.report.verdict import assumptions, headline, kind, remarks
 from src.backtest.report.words import PAGE, SECTIONS, Text
+from src.ml.drift_words import Watched, watch_lines
 
 _SPECIAL = "\\`*_[]<>|#"
 
 
-def markdown(run: Run, language: str, other: Run | None) -> str:
+def markdown(run: Run, language: str, other: Run | None, watch: Watched | None = None) -> str:
     """Return the report as Markdown in one language; the picture stands beside it as `chart.png`."""
 
     def said(text: Text) -> str:
@@ -32,6 +33,13 @@ def markdown(run: Run, language: str, other: Run | None) -> str:
     sections = [("figures", figures_table(run)), ("costs", costs_table(run)), (None, what_if_table(run))]
     for name, table in (*sections, ("reasons", reasons_table(run))):
         lines += ([f"## {said(SECTIONS[name])}", ""] if name else []) + [_table(table, language), ""]
+    if watch is not None:
+        lines += [
+            f"## {said(SECTIONS['drift'])}",
+            "",
+            *(f"- {_escaped(line)}" for line in watch_lines(watch, language)),
+            "",
+        ]
     if other is not None:
         lines += [f"## {said(SECTIONS['comparison'])}: {_escaped(run.name)} / {_escaped(other.name)}", ""]
         lines += [

@@ -22,6 +22,7 @@ from src.backtest.report.tables import (
 from src.backtest.report.verdict import assumptions, headline, kind, remarks
 from src.backtest.report.words import CHARTS, LABELS, PAGE, SECTIONS, Text
 from src.core.domain.reason_words import LANGUAGES
+from src.ml.drift_words import Watched, watch_lines
 
 _HERE: Final = Path(__file__).parent
 _TILES: Final = ("return_pct", "buy_and_hold_pct", "max_drawdown_pct", "sharpe", "trades", "win_rate_pct")
@@ -34,18 +35,20 @@ _POLICY: Final = (
 )
 
 
-def page(run: Run, language: str, other: Run | None) -> str:
+def page(run: Run, language: str, other: Run | None, watch: Watched | None = None) -> str:
     """Return the report as one HTML document that opens in `language`.
 
     Parameters
     ----------
     other
         A second run to set beside the first; None for none.
+    watch
+        What has moved under the model that the run asked; None if nobody looked.
     """
     title = Text(*(f"{PAGE['report'].in_language(lang)} {_subject(run)}" for lang in LANGUAGES))
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     style = (_HERE / "page.css").read_text(encoding="utf-8")
-    body = "".join((_top(run), "<main>", *_sections(run, other), "</main>", _foot(run)))
+    body = "".join((_top(run), "<main>", *_sections(run, other, watch), "</main>", _foot(run)))
     return (
         f'<!doctype html>\n<html lang="{language}" data-title-ja="{escape(title.ja)}" '
         f'data-title-en="{escape(title.en)}"><head><meta charset="utf-8">'
@@ -91,7 +94,7 @@ def _top(run: Run) -> str:
     )
 
 
-def _sections(run: Run, other: Run | None) -> list[str]:
+def _sections(run: Run, other: Run | None, watch: Watched | None) -> list[str]:
     return [
         _verdict(run),
         _section("market", _market()),
@@ -101,6 +104,7 @@ def _sections(run: Run, other: Run | None) -> list[str]:
         _section("breakdown", _grid("strategy", "side", "hour", "exit")),
         _section("reasons", _grid("reasons") + table_html(reasons_table(run), "reasons")),
         _section("costs", _costs(run)),
+        *([] if watch is None else [_section("drift", _watch(watch))]),
         *([] if other is None else [_section("comparison", _comparison(run, other))]),
         _section("trades", '<div id="trade-table" class="scroll tall" tabindex="0" role="region"></div>'),
     ]
@@ -177,6 +181,11 @@ def _comparison(run: Run, other: Run) -> str:
         f'<div class="grid"><div>{table_html(compared_figures(run, other), "compared")}</div>'
         f"<div>{table_html(compared_settings(run, other), 'settings')}</div></div>"
     )
+
+
+def _watch(watch: Watched) -> str:
+    first, *rest = (Text(*lines) for lines in zip(*(watch_lines(watch, lang) for lang in LANGUAGES), strict=True))
+    return f"<p>{_both(first)}</p><ul>{''.join(f'<li>{_both(text)}</li>' for text in rest)}</ul>"
 
 
 def _foot(run: Run) -> str:

@@ -42,6 +42,7 @@ SECTIONS: Final[dict[str, Text]] = {
     "costs": Text("コスト", "Costs"),
     "trades": Text("全取引", "All trades"),
     "comparison": Text("比較", "Comparison"),
+    "drift": Text("モデルの監視", "Watch over the model"),
 }
 
 PAGE: Final[dict[str, Text]] = {

@@ -9,6 +9,7 @@ from src.backtest.report.png import chart_png
 from src.backtest.report.run_folder import read_run
 from src.core.domain.reason_words import LANGUAGES
 from src.core.exceptions import ConfigError
+from src.ml.drift_words import Watched
 
 
 class ReportPaths(NamedTuple):
@@ -19,7 +20,9 @@ class ReportPaths(NamedTuple):
     picture: Path
 
 
-def write_report(run_folder: Path, language: str = "ja", compare: Path | None = None) -> ReportPaths:
+def write_report(
+    run_folder: Path, language: str = "ja", compare: Path | None = None, watch: Watched | None = None
+) -> ReportPaths:
     """Write `report.html`, `report.md` and `chart.png` into the folder of a finished run; older ones are replaced.
 
     Parameters
@@ -30,6 +33,8 @@ def write_report(run_folder: Path, language: str = "ja", compare: Path | None = 
         `ja` or `en`: of the text and the picture, and the one the page opens in (it holds both).
     compare
         The folder of a second run to set beside the first.
+    watch
+        What has moved under the model that the run asked; it gets a section of its own.
 
     Returns
     -------
@@ -49,8 +54,8 @@ def write_report(run_folder: Path, language: str = "ja", compare: Path | None = 
     other = None if compare is None else read_run(compare)
     paths = ReportPaths(run_folder / "report.html", run_folder / "report.md", run_folder / "chart.png")
     contents = (
-        page(run, language, other).encode(),
-        markdown(run, language, other).encode(),
+        page(run, language, other, watch).encode(),
+        markdown(run, language, other, watch).encode(),
         chart_png(run, language),
     )
     for path, content in zip(paths, contents, strict=True):

@@ -1,14 +1,16 @@
 """The watch over a model on stored candles: its inputs, what it says, whether that comes true. Advisory."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from src.backtest.playback import Progress, silent
 from src.core.config import Settings
+from src.core.domain.account import PredictionStatus
 from src.core.domain.time import DAY, Millis
 from src.core.exceptions import ConfigError
 from src.core.orchestration.ml_loader import open_ensemble
@@ -62,6 +64,28 @@ def watched(
         predictions_drift(training_folder(settings, chosen.version) / UNSEEN_FILE, asked.decided_at[fresh], said),
         calibration_drift(dataset.won[lines], answers, dataset.decided_at[lines], dataset.ended_at[lines]),
     )
+
+
+def watched_of_run(settings: Settings, summary: Mapping[str, Any], progress: Progress = silent) -> Watched:
+    """Return what has moved under the model that a finished run asked, until the newest candle of the run's series.
+
+    Parameters
+    ----------
+    summary
+        The run's. A trader's journal names no version: then it is the served model, on the training's own candles.
+
+    Raises
+    ------
+    ConfigError
+        If the run asked no model, or that model is not among the registered ones.
+    """
+    model = summary.get("model", {})
+    if model.get("status") != PredictionStatus.GOOD.name:
+        raise ConfigError(
+            "the run asked no model", remedy="leave out --drift, or draw the report of a run with a model"
+        )
+    version = model.get("version")
+    return watched(settings, version, None if version is None else summary["series"], progress)
 
 
 def predictions_drift(path: Path, at: Ints, said: Floats) -> WindowDrift | None:

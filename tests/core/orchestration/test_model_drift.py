@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from src.core.config import load_config
 from src.core.domain.time import DAY
-from src.core.orchestration.model_drift import DAYS, predictions_drift
+from src.core.exceptions import ConfigError
+from src.core.orchestration import model_drift
+from src.core.orchestration.model_drift import DAYS, predictions_drift, watched_of_run
 
 NONE = np.empty(0, np.int64), np.empty(0)
 
@@ -43,3 +46,18 @@ def test_answers_of_the_walk_forward_after_the_first_new_one_count_for_nothing(k
 def test_without_a_new_answer_or_the_kept_ones_nothing_is_told(kept):
     assert predictions_drift(kept, *NONE) == (0, 0, None, False, ())
     assert predictions_drift(kept.with_name("lost.npz"), *daily(0, DAYS, 0.45)) is None
+
+
+@pytest.mark.parametrize("model", [{"used": False}, {"used": True, "status": "NONE"}])
+def test_a_run_that_asked_no_model_has_nothing_to_watch(model):
+    with pytest.raises(ConfigError, match="asked no model"):
+        watched_of_run(load_config("config/backtest/base.yaml"), {"model": model, "series": "sample"})
+
+
+@pytest.mark.parametrize(("version", "series"), [("v1", "sample"), (None, None)])
+def test_the_model_that_a_run_asked_is_watched_on_the_runs_candles(monkeypatch, version, series):
+    asked = []
+    monkeypatch.setattr(model_drift, "watched", lambda settings, *words: asked.append(words[:2]))
+    told = {"used": True, "status": "GOOD"} | ({"version": version} if version else {})
+    watched_of_run(load_config("config/backtest/base.yaml"), {"model": told, "series": "sample"})
+    assert asked == [(version, series)]
