@@ -310,7 +310,7 @@ def drift(
 
     settings = load_config(config)
     with _stages() as progress:
-        found = watched(settings, version, data, progress)
+        found = watched(settings, version, data, progress=progress)
     for line in watch_lines(found, settings.language):
         typer.echo(line)
     page = out or Path(settings.training.output) / "drift.html"

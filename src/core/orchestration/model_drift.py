@@ -11,7 +11,7 @@ import numpy.typing as npt
 from src.backtest.playback import Progress, silent
 from src.core.config import Settings
 from src.core.domain.account import PredictionStatus
-from src.core.domain.time import DAY, Millis
+from src.core.domain.time import DAY, Millis, parse_time
 from src.core.exceptions import ConfigError
 from src.core.orchestration.ml_loader import open_ensemble
 from src.core.orchestration.model_service import manager_of, training_folder
@@ -30,9 +30,16 @@ DAYS: Final = 21
 
 
 def watched(
-    settings: Settings, version: str | None = None, data: str | None = None, progress: Progress = silent
+    settings: Settings,
+    version: str | None = None,
+    data: str | None = None,
+    until: Millis | None = None,
+    *,
+    progress: Progress = silent,
 ) -> Watched:
     """Return what has moved under a model, by default the one that is served or, without one, the shadow.
+
+    Candles after `until` are not looked at.
 
     Raises
     ------
@@ -48,13 +55,13 @@ def watched(
             remedy="name one of `python main.py models list`, or train one",
         )
     artefact = manager.artefact(chosen.version)
-    stretch = training_stretch(settings, Wanted(data))
+    stretch = training_stretch(settings, Wanted(data, until=until))
     studied = study(settings, stretch.candles, stretch.first, progress)
     asked, dataset = asked_of(studied), studied.dataset
-    ensemble, until = open_ensemble(artefact), artefact.manifest.trained_until
-    fresh = asked.decided_at > until
+    ensemble, taught_until = open_ensemble(artefact), artefact.manifest.trained_until
+    fresh = asked.decided_at > taught_until
     said = ensemble.probabilities(asked.inputs[fresh])
-    lines = np.flatnonzero(dataset.decided_at > until)
+    lines = np.flatnonzero(dataset.decided_at > taught_until)
     answers = ensemble.probabilities(dataset.inputs[lines])
     return Watched(
         chosen.version,
@@ -67,7 +74,7 @@ def watched(
 
 
 def watched_of_run(settings: Settings, summary: Mapping[str, Any], progress: Progress = silent) -> Watched:
-    """Return what has moved under the model that a finished run asked, until the newest candle of the run's series.
+    """Return what has moved under the model that a finished run asked, until the run's end.
 
     Parameters
     ----------
@@ -81,11 +88,14 @@ def watched_of_run(settings: Settings, summary: Mapping[str, Any], progress: Pro
     """
     model = summary.get("model", {})
     if model.get("status") != PredictionStatus.GOOD.name:
+        why = f": {model['text']}" if model.get("text") else ""
         raise ConfigError(
-            "the run asked no model", remedy="leave out --drift, or draw the report of a run with a model"
+            f"no model answered in this run{why}", remedy="leave out --drift, or draw the report of a run with a model"
         )
-    version = model.get("version")
-    return watched(settings, version, None if version is None else summary["series"], progress)
+    proposing = {name: settings.strategies[name] for name in summary["strategies"] if name in settings.strategies}
+    narrowed, version = settings.model_copy(update={"strategies": proposing}), model.get("version")
+    series = None if version is None else summary["series"]
+    return watched(narrowed, version, series, parse_time(summary["to"].removesuffix(" JST")), progress=progress)
 
 
 def predictions_drift(path: Path, at: Ints, said: Floats) -> WindowDrift | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from src.core.config import load_config
-from src.core.domain.time import DAY
+from src.core.domain.time import DAY, parse_time
 from src.core.exceptions import ConfigError
 from src.core.orchestration import model_drift
 from src.core.orchestration.model_drift import DAYS, predictions_drift, watched_of_run
@@ -50,14 +50,17 @@ def test_without_a_new_answer_or_the_kept_ones_nothing_is_told(kept):
 
 @pytest.mark.parametrize("model", [{"used": False}, {"used": True, "status": "NONE"}])
 def test_a_run_that_asked_no_model_has_nothing_to_watch(model):
-    with pytest.raises(ConfigError, match="asked no model"):
-        watched_of_run(load_config("config/backtest/base.yaml"), {"model": model, "series": "sample"})
+    with pytest.raises(ConfigError, match="no model answered"):
+        watched_of_run(load_config("config/backtest/base.yaml"), {"model": model, "series": "sample", "strategies": []})
 
 
 @pytest.mark.parametrize(("version", "series"), [("v1", "sample"), (None, None)])
-def test_the_model_that_a_run_asked_is_watched_on_the_runs_candles(monkeypatch, version, series):
+def test_the_model_that_a_run_asked_is_watched_on_the_runs_candles_until_its_end(monkeypatch, version, series):
     asked = []
-    monkeypatch.setattr(model_drift, "watched", lambda settings, *words: asked.append(words[:2]))
+    monkeypatch.setattr(
+        model_drift, "watched", lambda settings, *words, progress: asked.append((*words, list(settings.strategies)))
+    )
     told = {"used": True, "status": "GOOD"} | ({"version": version} if version else {})
-    watched_of_run(load_config("config/backtest/base.yaml"), {"model": told, "series": "sample"})
-    assert asked == [(version, series)]
+    summary = {"model": told, "series": "sample", "strategies": ["atr_based"], "to": "2021-06-01 00:00 JST"}
+    watched_of_run(load_config("config/backtest/base.yaml"), summary)
+    assert asked == [(version, series, parse_time("2021-06-01"), ["atr_based"])]
