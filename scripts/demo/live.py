@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,11 @@ def questions(folder: Path, environment: dict[str, str], announced: dict[str, An
         [*MAIN, "report", str(run), "--journal"],
         compare,
     )
+    return in_turn(commands, environment)
+
+
+def in_turn(commands: Sequence[list[str]], environment: Mapping[str, str]) -> int:
+    """Show and run each command; return the code of the first that fails, 0 if none does."""
     for command in commands:
         shown = " ".join(part.removeprefix(f"{ROOT}/") for part in command[1:])
         print(f"\n$ python {shown}", flush=True)

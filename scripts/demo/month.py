@@ -25,7 +25,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from scripts.demo.live import CONFIG, MAIN, start_twin
+from scripts.demo.live import CONFIG, MAIN, in_turn, start_twin
 from scripts.demo.month_plan import DAY, MINUTE, USER, Plan, plan
 from src.twin.process import ROOT, RunningTwin
 
@@ -358,13 +358,7 @@ def judged(folder: Path, environment: dict[str, str], announced: dict[str, Any],
         [*MAIN, "report", str(run), "--journal"],
         [sys.executable, "-m", "scripts.demo.judge_month", str(folder), announced["rest"]],
     )
-    for command in commands:
-        shown = " ".join(part.removeprefix(f"{ROOT}/") for part in command[1:])
-        print(f"\n$ python {shown}", flush=True)
-        code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-        if code:
-            return code
-    return 0
+    return in_turn(commands, environment)
 
 
 if __name__ == "__main__":
