@@ -1,6 +1,6 @@
 """This project's engine on the work of `work.py`: its own features, its own fold, the strategy of `ema_cross.py`.
 
-Nothing here simulates anything: rows come from `build_tape`, decisions and fills from the compiled fold, called
+Nothing here simulates anything: rows come from the feature engine, decisions and fills from the compiled fold, called
 as the engine calls them. What the benchmark's rules do not know is set so that it never binds: gates, vote,
 Kelly, volatility target, margin distance, pauses, drawdown halt, interest.
 
@@ -11,12 +11,12 @@ the asked length, made by the same feature engine, into the columns that the str
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,14 +41,15 @@ started = time.perf_counter()
 import numba  # noqa: E402 - the project's imports are part of what is timed
 
 from benchmarks import ema_cross  # noqa: E402
-from src.backtest.compiled import compiled  # noqa: E402
 from src.backtest.evaluator import max_drawdown  # noqa: E402
-from src.backtest.fold import TRADE_FIELDS, MarketParams, Output, Tape, brief_output, empty_output, fold, fresh_world  # noqa: E402
-from src.backtest.tape import build_tape  # noqa: E402
+from src.backtest.fold import TRADE_FIELDS, MarketParams, Output, Tape, brief_output, empty_output  # noqa: E402
+from src.backtest.playback import Player, compiled_player, interpreted_player  # noqa: E402
+from src.backtest.tape import grown, lay_tape  # noqa: E402
 from src.core.domain.candles import Candles  # noqa: E402
 from src.core.domain.market import BTC_JPY, PPM, Money  # noqa: E402
-from src.features.bars import FeatureSettings  # noqa: E402
+from src.features.bars import BarColumns, FeatureSettings  # noqa: E402
 from src.features.engine import ArrayEngine  # noqa: E402
+from src.features.feature_matrix import growing_columns  # noqa: E402
 from src.features.row import COLUMNS, Quality  # noqa: E402
 from src.strategies.base.strategy_manager import VoteParams  # noqa: E402
 from src.trading.anomaly_detector import GateParams  # noqa: E402
@@ -66,30 +67,34 @@ BALANCE = Money(round(CASH / float(BTC_JPY.money_unit)))
 NEVER = 10**9  # a limit that is never met
 
 
+NEUTRAL = Params(
+    strategies=(ema_cross.EmaCross(),),
+    weights=(1.0,),
+    vote=VoteParams(min_agreement=0.0, min_confidence=0.0),
+    model=ModelParams(used=False),
+    gates=GateParams(PPM, NEVER, float(NEVER), float(NEVER)),
+    risk=RiskParams(max_drawdown_bps=10_001, max_losses=NEVER, streak_pause_ms=0, cooldown_ms=0),
+    size=SizeParams(
+        kelly=False,
+        risk_ppm=PPM,
+        target_volatility=float(NEVER),
+        max_leverage_bps=20_000,
+        gap_ppm=0,
+        losscut_distance_bps=10_000,
+        max_cost_bps=NEVER,
+        min_lots=LOTS,
+        max_lots=LOTS,
+    ),
+    exits=ExitParams(when_reason_ends=False, when_opposite=False, when_halted=False),
+    costs=CostParams(slippage_ppm=round(SLIPPAGE * PPM), interest_ppm_per_day=0),
+    tick=float(BTC_JPY.tick_size),
+)
+"""Parameters of the core under which the one strategy decides alone, always about `SIZE`."""
+
+
 def neutral_params(chosen: ParameterSet) -> Params:
-    """Return the core's parameters under which `EmaCross` alone decides, always about `SIZE`."""
-    return Params(
-        strategies=(ema_cross.EmaCross(float(chosen.slow), chosen.stop, chosen.target),),
-        weights=(1.0,),
-        vote=VoteParams(min_agreement=0.0, min_confidence=0.0),
-        model=ModelParams(used=False),
-        gates=GateParams(PPM, NEVER, float(NEVER), float(NEVER)),
-        risk=RiskParams(max_drawdown_bps=10_001, max_losses=NEVER, streak_pause_ms=0, cooldown_ms=0),
-        size=SizeParams(
-            kelly=False,
-            risk_ppm=PPM,
-            target_volatility=float(NEVER),
-            max_leverage_bps=20_000,
-            gap_ppm=0,
-            losscut_distance_bps=10_000,
-            max_cost_bps=NEVER,
-            min_lots=LOTS,
-            max_lots=LOTS,
-        ),
-        exits=ExitParams(when_reason_ends=False, when_opposite=False, when_halted=False),
-        costs=CostParams(slippage_ppm=round(SLIPPAGE * PPM), interest_ppm_per_day=0),
-        tick=float(BTC_JPY.tick_size),
-    )
+    """Return the core's parameters for one set."""
+    return NEUTRAL._replace(strategies=(ema_cross.EmaCross(float(chosen.slow), chosen.stop, chosen.target),))
 
 
 class Ran(NamedTuple):
@@ -102,27 +107,57 @@ class Ran(NamedTuple):
 class Engine:
     """The market of the window, and this project's work on it."""
 
-    def __init__(self, bars: int, run_fold: Callable[..., Any]) -> None:
+    def __init__(self, bars: int, compiled_in: Path | None) -> None:
         self._candles = Candles(*load_bars(bars, HISTORY))
         self._rates = np.full(len(self._candles), round(FEE * PPM), np.int64)
         self._settings = FeatureSettings.of(BTC_JPY)
-        self._fold = run_fold
+        self._compiled_in = compiled_in
+
+    def growing(self) -> tuple[Tape, Iterator[int]]:
+        """Return the window and the steps that work its rows out; its first bars are marked as the reference's warm-up.
+
+        But for that mark it is what `growing_tape` does.
+        """
+        columns = columns_of(neutral_params(STANDARD))
+        made, steps = growing_columns(BarColumns(*self._candles.columns), self._settings, HISTORY, columns)
+        tape = lay_tape(self._candles, HISTORY, self._rates, self._rates, made.quality, made.values.T, columns.places)
+
+        def marked() -> Iterator[int]:
+            for done in steps:
+                made.quality[:WARM_UP] = Quality.COLD
+                yield done
+
+        return tape, marked()
 
     def tape(self) -> Tape:
-        """Return the window with its rows; its first bars are marked as the reference's warm-up."""
-        columns = columns_of(neutral_params(STANDARD))
-        tape = build_tape(self._candles, HISTORY, self._rates, self._rates, self._settings, columns)
-        quality = tape.quality.copy()
-        quality[:WARM_UP] = Quality.COLD
-        return tape._replace(quality=quality)
+        """Return the window with all its rows."""
+        tape, steps = self.growing()
+        grown(steps)
+        return tape
 
-    def run(self, tape: Tape, chosen: ParameterSet = STANDARD, output: Output | None = None) -> Ran:
+    @cached_property
+    def player(self) -> Player:
+        """The fold, compiled if there is a folder for it, as the engine has it."""
+        if self._compiled_in is None:
+            return interpreted_player(self.tape())
+        return compiled_player(self.tape(), neutral_params(STANDARD), MarketParams(), self._compiled_in)
+
+    def once(self) -> Ran:
+        """Run the one strategy from candles to trades, as the engine does."""
+        tape, steps = self.growing()
+        return self.run(tape, growth=steps)
+
+    def run(
+        self,
+        tape: Tape,
+        chosen: ParameterSet = STANDARD,
+        output: Output | None = None,
+        growth: Iterable[int] = (),
+    ) -> Ran:
         """Fold one parameter set over the tape; `output` may be that of an earlier run."""
-        bars = len(tape.closed_at)
-        written = empty_output(bars, 1) if output is None else output
-        params, world = neutral_params(chosen), fresh_world(BALANCE)
-        _, count = self._fold(tape, world, params, MarketParams(), written, 0, bars, 0)
-        return Ran(count, written)
+        written = empty_output(len(tape.closed_at), 1) if output is None else output
+        played = self.player.over(tape).play(BALANCE, neutral_params(chosen), MarketParams(), written, growth=growth)
+        return Ran(played.trades, written)
 
     def averages(self, lengths: set[int]) -> dict[int, Floats]:
         """Return the EMA of each length over the window."""
@@ -170,10 +205,10 @@ def bars_of(ran: Ran) -> tuple[list[int], list[int]]:
 
 def main(job: Job) -> None:
     """Prepare candles and fold, then measure; features alone and fold alone beside the whole."""
-    engine = Engine(job.bars, compiled(fold, (ema_cross.EmaCross,), compile_cache()))
+    engine = Engine(job.bars, compile_cache())
 
     def one() -> Outcome:
-        ran = engine.run(engine.tape())
+        ran = engine.once()
         return Outcome(ran.trades, *bars_of(ran))
 
     def sweep() -> Outcome:

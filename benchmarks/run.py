@@ -79,8 +79,8 @@ def prepare(folder: Path) -> None:
 
 def cases() -> list[Case]:
     """Return all pieces of work."""
-    sweeps = [Case("sweep", SWEEP_BARS, 1), Case("sweep", SWEEP_BARS, 2)] if core_count() > 1 else []
-    return [Case("one", bars, 1) for bars in SIZES] + (sweeps or [Case("sweep", SWEEP_BARS, 1)])
+    works = [*(("one", bars) for bars in SIZES), ("sweep", SWEEP_BARS)]
+    return [Case(*work, cores) for work in works for cores in (1, 2)[: core_count()]]
 
 
 def one_round(number: int, pythons: dict[Peer, Path]) -> list[Line]:
@@ -88,8 +88,8 @@ def one_round(number: int, pythons: dict[Peer, Path]) -> list[Line]:
     lines = []
     for case in cases():
         for peer, python in pythons.items():
-            if peer.name in SLOW and case.work == "sweep" and (number or case.cores > 1):
-                continue  # a minute each, and one core is all they use: once is enough
+            if peer.name in SLOW and (case.cores > 1 or (case.work == "sweep" and number)):
+                continue  # one core is all they use, and their sweep takes a minute: once is enough
             sys.stderr.write(f"round {number + 1}: {case.work} {case.bars:,} bars, {case.cores} core(s), {peer.name}\n")
             words = [case.work, str(case.bars), str(warm_runs(case, peer))]
             lines.append(Line(case, peer.name, number, run(python, peer.module, words, case.cores)))

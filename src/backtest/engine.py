@@ -6,7 +6,7 @@
 It reads the long-term store only, which live trading never writes to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,7 @@ from src.backtest.preparation import (
 )
 from src.backtest.result import BacktestResult, Judged, trades_of
 from src.backtest.sharpe import moments
-from src.backtest.tape import build_tape
+from src.backtest.tape import growing_tape, grown
 from src.backtest.trial_chain import Trial, TrialKind
 from src.backtest.trial_ledger import TrialLedger
 from src.core.clock import SystemClock
@@ -130,10 +130,13 @@ class BacktestEngine:
         self._progress("features", 0, len(known))
         maker, taker = fee_rates(self._settings, known.closed_at, self._commission)
         columns = columns_of(self._params)
-        tape = build_tape(known, first, maker, taker, feature_settings(self._settings), columns)
+        tape, steps = growing_tape(known, first, maker, taker, feature_settings(self._settings), columns)
+        growth: Iterable[int] = steps if self._grows(len(tape.closed_at)) else grown(steps)
         tape, model, judged = self._judged(tape)
         player, output = self._player(tape), empty_output(len(tape.closed_at), len(self._params.strategies))
-        played = player.play(self._cash, self._params, self._market, output, self._progress)
+        if growth and not player.compiled:  # a strategy cannot be compiled
+            growth, player = grown(growth), player.over(tape)
+        played = player.play(self._cash, self._params, self._market, output, self._progress, growth=growth)
         world, count = player.closed(played, self._params, output)
         trades = trades_of(output, count)
         summary = self._summary(info, known, first, tape, output, trades, world)
@@ -169,6 +172,10 @@ class BacktestEngine:
         bars = {names[state]: count for state, count in zip(states.tolist(), counts.tolist(), strict=True)}
         judged = Judged(said.asked, INPUTS, said.inputs) if len(said.asked) else None
         return with_predictions(tape, said.status, said.probability), _about(adapter, seen) | {"bars": bars}, judged
+
+    def _grows(self, bars: int) -> bool:
+        """Return whether the rows may be worked out while they are run: a model asks for all of them first."""
+        return is_compiled(self._settings.backtest, bars) and not self._params.model.used
 
     def _player(self, tape: Tape) -> Player:
         if is_compiled(self._settings.backtest, len(tape.closed_at)):

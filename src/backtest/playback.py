@@ -1,8 +1,10 @@
 """One run of the fold over a tape, interpreted or compiled: what engine, sweep and checks share."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -63,6 +65,7 @@ class Player:
         output: Output,
         progress: Progress = silent,
         end: int | None = None,
+        growth: Iterable[int] = (),
     ) -> Played:
         """Run every bar of the tape; `output` needs the tape's length and is written at the same positions.
 
@@ -72,14 +75,18 @@ class Player:
         ----------
         end
             Bars to run, for who wants to see only the first; None runs all.
+        growth
+            The steps that still work the tape out, of a compiled player: what they have done is run beside them.
         """
         bars = len(self.tape.closed_at) if end is None else end
         chunk = CHUNK_COMPILED if self.compiled else CHUNK_INTERPRETED
-        world, count = fresh_world(cash), 0
-        for done in range(0, bars, chunk):
-            stop = min(done + chunk, bars)
-            world, count = self._fold(self._read, world, params, market, output, done, stop, count)
-            progress("bars", stop, bars)
+        run = partial(_run, self._fold, self._read, params, market, output)
+        done, world, count = 0, fresh_world(cash), 0
+        if growth:
+            done, world, count = run_beside((min(grown, bars) for grown in growth), run, (done, world, count))
+        for start in range(done, bars, chunk):
+            done, world, count = run((start, world, count), min(start + chunk, bars))
+            progress("bars", done, bars)
         return Played(world, count)
 
     def closed(self, played: Played, params: Params, output: Output) -> Played:
@@ -90,6 +97,30 @@ class Player:
             return played
         write_trade(output.trades, played.trades, trade)
         return Played(world, played.trades + 1)
+
+
+Reached = tuple[int, World, int]
+"""Bars that were run, the world after them, and the trades so far."""
+
+
+def _run(
+    fold_: Fold, tape: Tape, params: Params, market: MarketParams, output: Output, reached: Reached, stop: int
+) -> Reached:
+    start, world, count = reached
+    return (stop, *fold_(tape, world, params, market, output, start, stop, count))
+
+
+def run_beside(growth: Iterable[int], run: Callable[[Reached, int], Reached], reached: Reached) -> Reached:
+    """Take every step of `growth`, and run what is grown in a second thread meanwhile; return how far it came.
+
+    The steps never wait: what grew while the other thread was busy is run together, and what grew last is left.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        under_way: Future[Reached] | None = None
+        for grown in growth:
+            if under_way is None or under_way.done():
+                under_way = beside.submit(run, reached if under_way is None else under_way.result(), grown)
+        return reached if under_way is None else under_way.result()
 
 
 def is_compiled(settings: BacktestSettings, bars: int) -> bool:

@@ -1,12 +1,14 @@
 """The tape: a stretch of candles with everything the fold reads beside them."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from src.backtest.fold import Floats, Ints, Tape
 from src.core.domain.account import PredictionStatus
 from src.core.domain.candles import Candles
 from src.features.feature_generator import ALL_COLUMNS, COLUMNS, BarColumns, ColumnSet, FeatureSettings
-from src.features.feature_matrix import feature_columns
+from src.features.feature_matrix import growing_columns
 
 IN_ORDER = tuple(range(len(COLUMNS)))
 """The places of rows that hold every column, in the order of `COLUMNS`."""
@@ -33,8 +35,33 @@ def build_tape(
     -----
     Every prediction is absent; `core/orchestration/ml_adapter.py` puts a model's into the tape.
     """
-    features = feature_columns(BarColumns(*candles.columns), settings, first, columns)
-    return lay_tape(candles, first, maker_ppm, taker_ppm, features.quality, features.values.T, columns.places)
+    tape, steps = growing_tape(candles, first, maker_ppm, taker_ppm, settings, columns)
+    grown(steps)
+    return tape
+
+
+def growing_tape(
+    candles: Candles,
+    first: int,
+    maker_ppm: Ints,
+    taker_ppm: Ints,
+    settings: FeatureSettings,
+    columns: ColumnSet = ALL_COLUMNS,
+) -> tuple[Tape, Iterator[int]]:
+    """Return the tape that `build_tape` returns while its rows are still being worked out, and the steps that do it.
+
+    Each step yields how many bars of the tape may be read.
+    """
+    features, steps = growing_columns(BarColumns(*candles.columns), settings, first, columns)
+    tape = lay_tape(candles, first, maker_ppm, taker_ppm, features.quality, features.values.T, columns.places)
+    return tape, steps
+
+
+def grown(steps: Iterable[int]) -> tuple[()]:
+    """Take every step of a growing tape; return the steps that are left: none."""
+    for _ in steps:
+        pass
+    return ()
 
 
 def lay_tape(

@@ -1,7 +1,9 @@
 """Closed bars as columns of integers, and the one place where they become floats."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
@@ -83,11 +85,22 @@ class BarInputs(NamedTuple):
 
 
 class ArrayInputs:
-    """Bars in JPY and BTC, in the same bits; each column is converted when it is first asked for."""
+    """Bars in JPY and BTC, in the same bits; each column is converted when it is first asked for.
 
-    def __init__(self, bars: "BarColumns", settings: "FeatureSettings") -> None:
+    Parameters
+    ----------
+    bars
+        Checked.
+    spans
+        Which bars, stretch by stretch: the columns hold them end to end, `folds` says where. None takes all.
+    """
+
+    def __init__(self, bars: "BarColumns", settings: "FeatureSettings", spans: Sequence[slice] | None = None) -> None:
         self._bars = bars
         self._settings = settings
+        self._spans = [slice(0, bars.closed_at.size)] if spans is None else spans
+        ends = [0, *accumulate(span.stop - span.start for span in self._spans)]
+        self.folds = [slice(start, end) for start, end in pairwise(ends)]
         self.finite: dict[int, FloatArray] = {}
         """What was converted so far, by identity: whole numbers below 2^53 are finite."""
 
@@ -114,12 +127,22 @@ class ArrayInputs:
     @cached_property
     def volume(self) -> FloatArray:
         """Volumes, BTC."""
-        return self._kept(self._bars.volume / self._settings.lots_per_unit)
+        lots = self._taken(self._bars.volume)
+        lots /= self._settings.lots_per_unit
+        return self._kept(lots)
 
     def _price(self, ticks: IntArray) -> FloatArray:
-        tick = self._settings.tick_size
-        price = ticks.astype(np.float64)
-        return self._kept(price if tick == 1.0 else price * tick)
+        price = self._taken(ticks)
+        if self._settings.tick_size != 1.0:
+            price *= self._settings.tick_size
+        return self._kept(price)
+
+    def _taken(self, column: IntArray) -> FloatArray:
+        """Return the spans of a column end to end, as floats: whole numbers below 2^53 lose nothing."""
+        taken = np.empty(self.folds[-1].stop if self.folds else 0)
+        for span, fold in zip(self._spans, self.folds, strict=True):
+            taken[fold] = column[span]
+        return taken
 
     def _kept(self, column: FloatArray) -> FloatArray:
         self.finite[id(column)] = column

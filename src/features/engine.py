@@ -7,7 +7,7 @@ Beyond TA-Lib only + - * / and comparisons are used: numpy and Python agree on t
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import unwrap
 from math import inf, isfinite, isnan, nan
 from typing import Final, Generic, NamedTuple, Protocol
@@ -174,20 +174,26 @@ class Formulas(Protocol):
 
 
 class ArrayEngine(Engine[FloatArray]):
-    """Runs formulas over columns of one block, shape (n,) each.
+    """Runs formulas over columns, shape (n,) each, that hold one fold or several end to end.
 
     Parameters
     ----------
     finite
         Arrays in one piece each, by identity, that are known to hold finite numbers alone: nobody looks at them
         again. It may still grow.
+    folds
+        Where each fold stands in the columns: an indicator begins anew at each, and what works bar by bar runs over
+        all of them in one call. None says that a column is one fold.
     """
 
-    def __init__(self, finite: dict[int, FloatArray] | None = None) -> None:
+    def __init__(self, finite: dict[int, FloatArray] | None = None, folds: Sequence[slice] | None = None) -> None:
         self._sound = {} if finite is None else finite  # most calls share their inputs
+        self._folds = folds
 
     def run(self, kernel: Kernel, inputs: tuple[FloatArray, ...], options: tuple[float, ...]) -> tuple[FloatArray, ...]:
-        """Return the outputs over the block, NaN until defined."""
+        """Return the outputs over the columns, NaN until defined in each fold."""
+        if self._folds is not None:
+            return self._several(self._folds, kernel, inputs, options)
         if all(id(x) in self._sound for x in inputs):
             return _batch(kernel, inputs, options)
         known, first = _known(kernel, inputs)
@@ -198,17 +204,43 @@ class ArrayEngine(Engine[FloatArray]):
             return tuple(np.full(inputs[0].size, nan) for _ in range(kernel.outputs))
         return tuple(_behind(first, values) for values in _batch(kernel, known, options))
 
+    def _several(
+        self, folds: Sequence[slice], kernel: Kernel, inputs: tuple[FloatArray, ...], options: tuple[float, ...]
+    ) -> tuple[FloatArray, ...]:
+        """Return the outputs over columns of several folds."""
+        starts = self._first_known(folds, kernel, inputs)
+        outputs = tuple([np.empty(inputs[0].size) for _ in range(kernel.outputs)])
+        for fold, start in zip(folds, starts, strict=True):
+            if start > fold.start:
+                for output in outputs:
+                    output[fold.start : start] = nan
+            if start < fold.stop:
+                parts = _batch(kernel, tuple([x[start : fold.stop] for x in inputs]), options)
+                for output, part in zip(outputs, parts, strict=True):
+                    output[start : fold.stop] = part
+        return outputs
+
+    def _first_known(self, folds: Sequence[slice], kernel: Kernel, inputs: tuple[FloatArray, ...]) -> list[int]:
+        """Return the place in the columns from which on every input is finite, for each fold; its end if none is."""
+        if all(id(x) in self._sound for x in inputs):
+            return [fold.start for fold in folds]
+        finite = np.logical_and.reduce([np.isfinite(x) for x in inputs])
+        lost = finite[:-1] & ~finite[1:]
+        lost[[fold.start - 1 for fold in folds if fold.start]] = False
+        if lost.any():
+            raise _not_finite(kernel)
+        starts = []
+        for fold in folds:
+            first = fold.start + int(finite[fold].argmax()) if fold.start < fold.stop else fold.stop
+            starts.append(first if first < fold.stop and finite[first] else fold.stop)
+        return starts
+
     def ratio(self, a: FloatArray, b: FloatArray) -> FloatArray:
         """Return a / b bar by bar, NaN where b is not above 0 and finite."""
-        first = _first_number(b)
-        known = b[first:]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinity is found out as not finite
-            if not known.size or not (np.minimum.reduce(known) > 0.0 and np.maximum.reduce(known) < inf):
-                return np.where((b > 0.0) & (b < inf), a / b, nan)
-            out = np.empty(b.size)
-            out[:first] = nan
-            np.divide(a[first:], known, out=out[first:])
-            return out
+            if b.size and np.fmin.reduce(b) > 0.0 and np.fmax.reduce(b) < inf:
+                return a / b  # NaN where b is NaN
+            return np.where((b > 0.0) & (b < inf), a / b, nan)
 
     def where_positive(self, test: FloatArray, x: FloatArray) -> FloatArray:
         """Return x where `test` is above 0, else NaN."""
@@ -219,10 +251,13 @@ class ArrayEngine(Engine[FloatArray]):
         return np.where(x > limit, limit, np.where(x < -limit, -limit, x))
 
     def before(self, x: FloatArray) -> FloatArray:
-        """Return x one bar later, which leaves the bars before its first number unknown as they were."""
-        if id(x) in self._sound or _leading_unknown(x) >= 0:
-            return before(x)
-        return super().before(x)
+        """Return x one bar later in each fold, which leaves the bars before its first number unknown as they were."""
+        if self._folds is None:
+            return before(x) if id(x) in self._sound or _leading_unknown(x) >= 0 else super().before(x)
+        self._first_known(self._folds, BEFORE, (x,))
+        out = before(x)
+        out[[fold.start for fold in self._folds if fold.start < x.size]] = nan
+        return out
 
     def where_any(self, test: FloatArray, n: int, x: FloatArray) -> FloatArray:
         """Return x where one of the last `n` values of `test` is above 0."""
@@ -232,7 +267,9 @@ class ArrayEngine(Engine[FloatArray]):
 
     def where_moving(self, test: FloatArray, n: int, x: FloatArray) -> FloatArray:
         """Return x where the last `n` values of `test` are not all the same."""
-        if np.count_nonzero(test[1:] == test[:-1]) < n - 1:  # too few for any window to be flat
+        still = np.flatnonzero(test[1:] == test[:-1])
+        runs = max(n - 1, 1)  # so many in a row make a flat window
+        if still.size < runs or not (still[runs - 1 :] - still[: still.size - runs + 1] == runs - 1).any():
             return x
         return super().where_moving(test, n, x)
 

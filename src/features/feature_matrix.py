@@ -1,6 +1,6 @@
 """All rows of a history at once: the month blocks, both views, and their join by time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -23,6 +23,8 @@ from src.features.row import COLUMNS, Row
 from src.features.views import FourHourView, four_hour_view
 
 NO_VIEW_BARS: Final = four_hour_view(BarColumns.of([]), 1)
+MONTHS_AT_ONCE: Final = 12
+"""A call costs as much as the work of a month; of more months than these the arrays leave the processor's cache."""
 
 
 class FeatureMatrix(NamedTuple):
@@ -91,21 +93,48 @@ def feature_columns(
 
     Parameters, errors and bits are those of `feature_matrix`. Months that end before `first` are not computed.
     """
+    made, steps = growing_columns(bars, settings, first, columns)
+    for _ in steps:
+        pass
+    return made
+
+
+def growing_columns(
+    bars: BarColumns, settings: FeatureSettings, first: int, columns: ColumnSet
+) -> tuple[FeatureColumns, Iterator[int]]:
+    """Return what `feature_columns` returns before its numbers are worked out, and the steps that work them out.
+
+    Each step yields how many rows are done; the arrays past them hold nothing that means anything.
+    """
     check_settings(settings)
     check_columns(bars)
-    n, known = bars.closed_at.size - first, len(columns.names)
     codes = base_codes(bars.volume[first:], gap_ends(bars.closed_at) - first, settings.bars_after_gap)
-    values = np.empty((known + 1, n))
-    values[known] = np.nan
+    values = np.empty((len(columns.names) + 1, codes.size))
+    values[-1] = np.nan
+    made = FeatureColumns(bars.closed_at[first:], codes, values, columns)
+    return made, _grow(made, bars, settings, first)
+
+
+def _grow(made: FeatureColumns, bars: BarColumns, settings: FeatureSettings, first: int) -> Iterator[int]:
+    """Work out some months' rows at each step; yield how many are done."""
+    columns, known = made.columns, len(made.columns.names)
     view = four_hour_view(bars, settings.min_parts) if columns.slow.names else NO_VIEW_BARS
-    for block in month_blocks(bars.closed_at, first):
-        here = slice(block.first - first, block.end - first)
-        target, slow = values[:known, here], columns.slow.names
-        _fill_own(target, bars, block, settings, columns)
-        stale = _fill_slow(target[-len(slow) :], bars, view, block, settings, columns) if slow else None
-        cold = not is_warm(Millis(int(bars.closed_at[0]) - BAR_15M), block.month, columns.span)
-        worsen(codes[here], cold=cold, finite=_finite(target), stale=stale)
-    return FeatureColumns(bars.closed_at[first:], codes, values, columns)
+    blocks = list(month_blocks(bars.closed_at, first))
+    for k in range(0, len(blocks), MONTHS_AT_ONCE):
+        months = blocks[k : k + MONTHS_AT_ONCE]
+        here = slice(months[0].first - first, months[-1].end - first)
+        target, slow = made.values[:known, here], len(columns.slow.names)
+        _fill_own(target, bars, months, settings, columns)
+        stale = _fill_slow(target[-slow:], bars, view, months, settings, columns) if slow else None
+        finite = _finite(target)
+        for month, rows in zip(months, _rows(months), strict=True):
+            worsen(
+                made.quality[here][rows],
+                cold=not is_warm(Millis(int(bars.closed_at[0]) - BAR_15M), month.month, columns.span),
+                finite=None if finite is None else finite[rows],
+                stale=None if stale is None else stale[rows],
+            )
+        yield here.stop
 
 
 def row_at(
@@ -149,44 +178,62 @@ def row_of_matrix(closed_at: Millis, quality: int, values: FloatArray, places: t
     )  # fmt: skip
 
 
+def _rows(months: list[Block]) -> list[slice]:
+    """Return where the rows of each month stand among those of all the months."""
+    return [slice(month.first - months[0].first, month.end - months[0].first) for month in months]
+
+
 def _fill_own(
-    target: FloatArray, bars: BarColumns, block: Block, settings: FeatureSettings, columns: ColumnSet
+    target: FloatArray, bars: BarColumns, months: list[Block], settings: FeatureSettings, columns: ColumnSet
 ) -> None:
-    """Write one month's columns of the 15-minute view."""
-    start = _first_opened(bars, BAR_15M, anchor(block.month, SPAN_15M))
-    inputs = ArrayInputs(bars.between(start, block.end), settings)
-    for line, column in zip(target, columns.own(ArrayEngine(inputs.finite), inputs), strict=False):
-        line[:] = column[block.first - start :]
+    """Write some months' columns of the 15-minute view."""
+    spans = [slice(_first_opened(bars, BAR_15M, anchor(month.month, SPAN_15M)), month.end) for month in months]
+    inputs = ArrayInputs(bars, settings, spans)
+    made = columns.own(ArrayEngine(inputs.finite, inputs.folds), inputs)
+    own = [slice(fold.stop - (m.end - m.first), fold.stop) for m, fold in zip(months, inputs.folds, strict=True)]
+    places = list(zip(_rows(months), own, strict=True))
+    for line, column in zip(target, made, strict=False):
+        for rows, theirs in places:
+            line[rows] = column[theirs]
 
 
 def _fill_slow(
     target: FloatArray,
     bars: BarColumns,
     view: FourHourView,
-    block: Block,
+    months: list[Block],
     settings: FeatureSettings,
     columns: ColumnSet,
 ) -> BoolArray | None:
-    """Write one month's columns of the 4-hour view; return on which bars its newest bar is missing, None: on none.
+    """Write some months' columns of the 4-hour view; return on which bars its newest bar is missing, None: on none.
 
     A 4-hour bar is joined to the 15-minute bars that close at its end or later, until the next one's end.
     """
-    closed_at = bars.closed_at[block.first : block.end]
-    oldest = _first_opened(view.bars, BAR_4H, anchor(block.month, SPAN_4H))
-    newest = int(np.searchsorted(view.since, block.end, side="left"))
-    folded = view.bars.between(oldest, newest)
-    inputs = ArrayInputs(folded, settings)
-    since = view.since[oldest:newest]
-    begun = int(np.searchsorted(since, block.first, side="right"))  # bars that ended before the month
-    edges = np.concatenate(([0], since[begun:] - block.first, [closed_at.size]))
-    lengths = edges[1:] - edges[:-1]
-    for line, column in zip(target, columns.slow(ArrayEngine(inputs.finite), inputs), strict=True):
-        line[:] = np.repeat(column[begun - 1 :] if begun else np.append(np.nan, column), lengths)
-    ends = folded.closed_at[begun - 1 :] if begun else np.append(np.int64(NO_VIEW), folded.closed_at)
-    if begun and (closed_at[edges[1:] - 1] - ends < settings.max_view_age).all():  # the last bar of each is the oldest
-        return None
-    joined = np.repeat(ends, lengths)
-    stale: BoolArray = (closed_at - joined >= settings.max_view_age) | (joined == NO_VIEW)
+    spans = [
+        slice(
+            _first_opened(view.bars, BAR_4H, anchor(month.month, SPAN_4H)),
+            int(np.searchsorted(view.since, month.end, side="left")),
+        )
+        for month in months
+    ]
+    inputs = ArrayInputs(view.bars, settings, spans)
+    made = columns.slow(ArrayEngine(inputs.finite, inputs.folds), inputs)
+    stale = None
+    for month, rows, span, fold in zip(months, _rows(months), spans, inputs.folds, strict=True):
+        since = view.since[span]
+        begun = int(np.searchsorted(since, month.first, side="right"))  # bars that ended before the month
+        edges = np.concatenate(([0], since[begun:] - month.first, [month.end - month.first]))
+        lengths = edges[1:] - edges[:-1]
+        for line, column in zip(target, made, strict=True):
+            seen = column[fold]
+            line[rows] = np.repeat(seen[begun - 1 :] if begun else np.append(np.nan, seen), lengths)
+        closed_at, built_at = bars.closed_at[month.first : month.end], view.bars.closed_at[span]
+        ends = built_at[begun - 1 :] if begun else np.append(np.int64(NO_VIEW), built_at)
+        if begun and (closed_at[edges[1:] - 1] - ends < settings.max_view_age).all():
+            continue  # the last bar that sees each is the oldest
+        joined = np.repeat(ends, lengths)
+        stale = np.zeros(target.shape[1], dtype=np.bool_) if stale is None else stale
+        stale[rows] = (closed_at - joined >= settings.max_view_age) | (joined == NO_VIEW)
     return stale
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from numba.core.errors import NumbaError
 
 from src.backtest import BacktestEngine
 from src.backtest.result import BacktestResult
@@ -117,6 +118,21 @@ def test_a_compiled_run_is_the_interpreted_one(march: BacktestResult) -> None:
     assert compiled.trades == march.trades
     for fast, slow in zip(compiled.output, march.output, strict=True):
         assert fast.tobytes() == slow.tobytes()
+
+
+def test_a_run_that_was_to_be_compiled_and_cannot_be_is_the_interpreted_one(march: BacktestResult, monkeypatch) -> None:
+    def uncompilable(*_: object) -> None:
+        raise NumbaError("a strategy of words")
+
+    monkeypatch.setattr("src.backtest.compiled.compiled", lambda *_: uncompilable)
+    settings = load_config(CONFIG)
+    always = settings.backtest.model_copy(update={"compile": "always"})
+    said: list[str] = []
+    made = run(config=settings.model_copy(update={"backtest": always}), progress=lambda what, *_: said.append(what))
+    assert "interpreted" in said
+    assert made.trades == march.trades
+    for one, other in zip(made.output, march.output, strict=True):
+        assert one.tobytes() == other.tobytes()
 
 
 def test_the_hash_of_a_run_knows_every_argument() -> None:

@@ -74,19 +74,19 @@ def test_bars_before_the_first_known_number_never_reach_an_indicator(leading):
     assert np.array(lived).tobytes() == out.tobytes()
 
 
-@pytest.mark.parametrize(
-    ("kernel", "inputs", "options"),
-    [
-        (EMA, 1, (20,)),
-        (RSI, 1, (14,)),
-        (MACD, 1, (12, 26, 9)),
-        (STDDEV, 1, (50, 1.0)),
-        (MAX, 1, (20,)),
-        (ATR, 3, (14,)),
-        (RCI, 1, (9,)),
-        (BEFORE, 1, ()),
-    ],
-)
+KERNELS = [
+    (EMA, 1, (20,)),
+    (RSI, 1, (14,)),
+    (MACD, 1, (12, 26, 9)),
+    (STDDEV, 1, (50, 1.0)),
+    (MAX, 1, (20,)),
+    (ATR, 3, (14,)),
+    (RCI, 1, (9,)),
+    (BEFORE, 1, ()),
+]
+
+
+@pytest.mark.parametrize(("kernel", "inputs", "options"), KERNELS)
 @pytest.mark.parametrize("opened_on", [0, 1, 7, 13, 14, 33, 60])
 @pytest.mark.parametrize("leading", [0, 3])
 def test_however_short_the_history_a_node_gives_the_bits_of_the_batch(kernel, inputs, options, opened_on, leading):
@@ -99,6 +99,38 @@ def test_however_short_the_history_a_node_gives_the_bits_of_the_batch(kernel, in
     live = [node.update(tuple(float(x[i]) for x in series)) for i in range(opened_on, series[0].size)]
     for out, column in zip(batch, zip(*live, strict=True), strict=True):
         assert np.array(column).tobytes() == out[opened_on:].tobytes()
+
+
+@pytest.mark.parametrize(("kernel", "inputs", "options"), KERNELS)
+def test_folds_end_to_end_give_the_bits_of_each_alone(kernel, inputs, options):
+    rng = np.random.default_rng(4)
+    close = 1_000.0 + np.cumsum(rng.normal(size=300))
+    for at in (0, 1, 2, 3, 90, 91, 92, 94, 200, 201):  # the third fold begins with one number less
+        close[at] = nan
+    close[90:94] = nan
+    series = (close,) if inputs == 1 else (close + 1.0, close - 1.0, close)
+    folds = [slice(0, 90), slice(90, 94), slice(94, 94), slice(94, 200), slice(200, 300)]
+    together = ArrayEngine(None, folds).run(kernel, series, options)
+    alone = [ArrayEngine().run(kernel, tuple(x[fold] for x in series), options) for fold in folds]
+    for k, out in enumerate(together):
+        assert out.tobytes() == np.concatenate([each[k] for each in alone]).tobytes()
+    before_ = np.concatenate([ArrayEngine().before(close[fold]) for fold in folds])
+    assert ArrayEngine(None, folds).before(close).tobytes() == before_.tobytes()
+
+
+@pytest.mark.parametrize("broken", [nan, inf, -inf])
+def test_a_number_that_is_not_finite_is_refused_inside_any_fold(broken):
+    x = np.arange(1.0, 61.0)
+    x[[0, 20]] = nan  # before a fold's first number
+    folds = [slice(0, 20), slice(20, 60)]
+    assert ArrayEngine(None, folds).ema(x, 5)[-1] == ArrayEngine().ema(x[20:], 5)[-1]
+    for at in (10, 19, 40, 59):
+        y = x.copy()
+        y[at] = broken
+        with pytest.raises(DataError, match="EMA"):
+            ArrayEngine(None, folds).ema(y, 5)
+        with pytest.raises(DataError, match="BEFORE"):
+            ArrayEngine(None, folds).before(y)
 
 
 def test_only_unknown_numbers_give_only_unknown_numbers():

@@ -5,7 +5,7 @@ import pytest
 
 from src.backtest.fold import MarketParams, Output, Tape, empty_output
 from src.backtest.playback import interpreted_player
-from src.backtest.tape import build_tape
+from src.backtest.tape import build_tape, growing_tape
 from src.core.domain.candles import Candles
 from src.core.domain.market import Money
 from src.core.domain.time import DAY
@@ -51,6 +51,29 @@ def bars():
 @pytest.fixture(scope="module")
 def whole(bars):
     return feature_matrix(bars)
+
+
+@pytest.mark.parametrize("together", [1, 2, 5])
+def test_months_have_the_same_rows_however_many_are_worked_out_together(bars, whole, together, monkeypatch):
+    monkeypatch.setattr("src.features.feature_matrix.MONTHS_AT_ONCE", together)
+    made = feature_matrix(bars)
+    assert made.values.tobytes() == whole.values.tobytes()
+    assert made.quality.tobytes() == whole.quality.tobytes()
+
+
+def test_a_growing_tape_is_finished_as_far_as_it_says(bars, monkeypatch):
+    monkeypatch.setattr("src.features.feature_matrix.MONTHS_AT_ONCE", 1)
+    rates, first = np.zeros(len(bars.closed_at), np.int64), 3_000
+    given = (Candles(*bars), first, rates, rates, FeatureSettings())
+    finished = build_tape(*given)
+    tape, steps = growing_tape(*given)
+    reached = 0
+    for done in steps:
+        reached = done
+        assert tape.rows[:done].tobytes() == finished.rows[:done].tobytes()
+        assert tape.quality[:done].tobytes() == finished.quality[:done].tobytes()
+        tape.rows.base[:-1, done:] = -1.0  # what no step has reached yet may be anything
+    assert reached == len(tape.closed_at)
 
 
 @pytest.mark.parametrize("columns", SETS)

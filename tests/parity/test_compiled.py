@@ -4,6 +4,7 @@ import itertools
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 
 from src.backtest.compiled import UNCOMPILABLE, cache_name, compiled
-from src.backtest.fold import fold
+from src.backtest.fold import empty_output, fold, fresh_world
+from src.backtest.playback import Player, run_beside
 from src.core.domain.account import PredictionStatus
 from src.core.domain.market import Side
+from src.core.exceptions import BadCandles
 from src.features.feature_generator import row_at
 from src.features.row import Row
 from src.strategies.base.strategy_manager import propose_all
@@ -80,6 +83,35 @@ def test_chunks_do_not_change_a_run(chunk):
     for seed in (3, 5):
         made = made_world(seed)
         assert_same(run_fold(made), run_fold(made, chunk=chunk))
+
+
+@pytest.mark.parametrize("steps", [[], [3_000], [1, 2, 3, 1_000, 2_999], [2_999, 3_000, 3_000], [5_000]])
+def test_what_is_run_while_its_tape_grows_is_the_same(compiled_fold, steps):
+    made = made_world(2, bars=3_000)
+    player, whole, grown = Player(made.tape, True, made.tape, compiled_fold), *(empty_output(3_000, 4) for _ in "wg")
+    played = player.play(made.cash, made.params, made.market, whole)
+    beside = player.play(made.cash, made.params, made.market, grown, growth=iter(steps))
+    assert beside == played
+    assert played.trades > 10
+    for one, other in zip(whole, grown, strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_a_tape_that_stops_growing_stops_the_run_and_its_thread():
+    made = made_world(2, bars=300)
+    threads, ran = threading.active_count(), []
+
+    def growth():
+        yield 100
+        raise BadCandles("bar 200 is none", remedy="store it again")
+
+    def run(reached, stop):
+        ran.append(stop)
+        return stop, *reached[1:]
+
+    with pytest.raises(BadCandles, match="bar 200"):
+        run_beside(growth(), run, (0, fresh_world(made.cash), 0))
+    assert (threading.active_count(), ran) == (threads, [100])
 
 
 def test_arrays_and_lists_give_the_same_run():
