@@ -45,6 +45,7 @@ from src.backtest.evaluator import max_drawdown  # noqa: E402
 from src.backtest.fold import TRADE_FIELDS, MarketParams, Output, Tape, brief_output, empty_output  # noqa: E402
 from src.backtest.playback import Player, compiled_player, interpreted_player  # noqa: E402
 from src.backtest.tape import grown, lay_tape  # noqa: E402
+from src.core.allocator import keep_freed_memory  # noqa: E402
 from src.core.domain.candles import Candles  # noqa: E402
 from src.core.domain.market import BTC_JPY, PPM, Money  # noqa: E402
 from src.features.bars import BarColumns, FeatureSettings  # noqa: E402
@@ -205,6 +206,7 @@ def bars_of(ran: Ran) -> tuple[list[int], list[int]]:
 
 def main(job: Job) -> None:
     """Prepare candles and fold, then measure; features alone and fold alone beside the whole."""
+    keep_freed_memory()  # as the command line does
     engine = Engine(job.bars, compile_cache())
 
     def one() -> Outcome:

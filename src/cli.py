@@ -126,10 +126,12 @@ def backtest(
 
     from src.backtest.engine import BacktestEngine
     from src.backtest.reporter import run_folder, summary_json, write_run
+    from src.core.allocator import keep_freed_memory
     from src.core.clock import SystemClock
     from src.core.config import load_config
     from src.core.domain.time import to_datetime
 
+    keep_freed_memory()
     settings = load_config(config)
     bounds = [
         None if text is None else to_datetime(_moment(text, name))
@@ -189,9 +191,11 @@ def sweep(
     from src.backtest.sweep_report import check_figure, overfitting_of, sweep_summary
     from src.backtest.sweep_store import read_results, read_returns
     from src.backtest.trial_ledger import TrialLedger
+    from src.core.allocator import keep_freed_memory
     from src.core.clock import SystemClock
     from src.core.config import load_config
 
+    keep_freed_memory()
     check_figure(by)
     settings = load_config(config)
     first, last = _bounds(start, end)
@@ -794,8 +798,10 @@ def _suspect(
 
     from src.backtest.suspicion import examine
     from src.backtest.suspicion_report import suspicion_report
+    from src.core.allocator import keep_freed_memory
     from src.core.config import load_config
 
+    keep_freed_memory()
     settings = load_config(config)
     with _stages() as progress:
         found = examine(

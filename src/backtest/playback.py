@@ -19,13 +19,14 @@ from src.backtest.fold import (
     fresh_world,
     write_trade,
 )
-from src.backtest.tape import as_lists
+from src.backtest.tape import as_lists, grown
 from src.core.config.settings import BacktestSettings
 from src.core.domain.market import Bar, Money
 from src.trading.decision import Params
 
 CHUNK_INTERPRETED: Final = 1_000  # bars between two signs of progress
 CHUNK_COMPILED: Final = 50_000
+_WORTH_A_THREAD: Final = 100_000  # bars; a thread and its waiting cost as much as folding a tenth of them
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
@@ -82,6 +83,8 @@ class Player:
         chunk = CHUNK_COMPILED if self.compiled else CHUNK_INTERPRETED
         run = partial(_run, self._fold, self._read, params, market, output)
         done, world, count = 0, fresh_world(cash), 0
+        if growth and bars < _WORTH_A_THREAD:
+            growth = grown(growth)
         if growth:
             done, world, count = run_beside((min(grown, bars) for grown in growth), run, (done, world, count))
         for start in range(done, bars, chunk):

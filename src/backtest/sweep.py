@@ -42,6 +42,7 @@ from src.backtest.sweep_store import ResultWriter, open_results, read_results, r
 from src.backtest.tape import build_tape, frozen
 from src.backtest.trial_chain import Trial, TrialKind
 from src.backtest.trial_ledger import Finding, TrialLedger
+from src.core.allocator import keep_freed_memory
 from src.core.config import Settings
 from src.core.domain.market import Instrument, Money
 from src.core.domain.time import BAR_15M, Millis, format_jst
@@ -366,6 +367,7 @@ def _station_for(job: Job, member: Member) -> _Station:
 def _begin(job: Job) -> None:
     """Prepare a process of the pool: it knows its job, leaves Ctrl-C to its parent and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _here["job"] = job
 
