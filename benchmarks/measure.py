@@ -46,6 +46,8 @@ def report(job: Job, version: str, import_s: float, run: Callable[[], Outcome], 
         Pieces of the same work, timed on their own under their names.
     """
     cold, outcome = timed(run)
+    gc.collect()
+    gc.freeze()  # or collecting before each run would walk through all that stands, and empty the caches
     warm = [timed(run)[0] for _ in range(job.warm_runs)]
     peak = peak_mib()  # before the parts, which hold what the whole work lets go
     line = {

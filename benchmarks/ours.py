@@ -156,7 +156,7 @@ class Engine:
         growth: Iterable[int] = (),
     ) -> Ran:
         """Fold one parameter set over the tape; `output` may be that of an earlier run."""
-        written = empty_output(len(tape.closed_at), 1) if output is None else output
+        written = empty_output(len(tape.closed_at), 1, cleared=False) if output is None else output
         played = self.player.over(tape).play(BALANCE, neutral_params(chosen), MarketParams(), written, growth=growth)
         return Ran(played.trades, written)
 

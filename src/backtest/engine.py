@@ -133,7 +133,8 @@ class BacktestEngine:
         tape, steps = growing_tape(known, first, maker, taker, feature_settings(self._settings), columns)
         growth: Iterable[int] = steps if self._grows(len(tape.closed_at)) else grown(steps)
         tape, model, judged = self._judged(tape)
-        player, output = self._player(tape), empty_output(len(tape.closed_at), len(self._params.strategies))
+        player = self._player(tape)
+        output = empty_output(len(tape.closed_at), len(self._params.strategies), cleared=False)
         if growth and not player.compiled:  # a strategy cannot be compiled
             growth, player = grown(growth), player.over(tape)
         played = player.play(self._cash, self._params, self._market, output, self._progress, growth=growth)

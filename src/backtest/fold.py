@@ -368,21 +368,28 @@ def close_at_end(world: World, bar: Bar, taker_ppm: int, params: Params) -> tupl
     return close_world(world, leave, taker_ppm, bar.closed_at, params)
 
 
-def empty_output(bars: int, strategies: int) -> Output:
-    """Return arrays for a run of `bars` bars; a trade needs at least one bar of its own."""
+def empty_output(bars: int, strategies: int, cleared: bool = True) -> Output:
+    """Return arrays for a run of `bars` bars; a trade needs at least one bar of its own.
+
+    Parameters
+    ----------
+    cleared
+        False leaves what every bar writes as the memory was found: for who runs all the bars.
+    """
+    written = np.zeros if cleared else np.empty
     return Output(
-        reason=np.zeros(bars, np.int8),
-        exit_reason=np.zeros(bars, np.int8),
-        side=np.zeros(bars, np.int8),
+        reason=written(bars, np.int8),
+        exit_reason=written(bars, np.int8),
+        side=written(bars, np.int8),
         lots=np.zeros(bars, np.int64),
         stop=np.zeros(bars, np.int64),
         target=np.zeros(bars, np.int64),
-        leader=np.zeros(bars, np.int8),
-        confidence=np.zeros(bars),
-        votes=np.zeros((bars, strategies)),
-        halted=np.zeros(bars, np.int8),
-        equity=np.zeros(bars, np.int64),
-        position=np.zeros(bars, np.int64),
+        leader=written(bars, np.int8),
+        confidence=written(bars),
+        votes=written((bars, strategies)),
+        halted=written(bars, np.int8),
+        equity=written(bars, np.int64),
+        position=written(bars, np.int64),
         trades=_untouched(bars + 1, len(TRADE_FIELDS)),
     )
 

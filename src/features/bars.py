@@ -45,6 +45,40 @@ class BarColumns(NamedTuple):
         return BarColumns(*(column[first:end] for column in self))
 
 
+class TickColumns(Protocol):
+    """Columns of integers that can become floats: bars, or what is built from them."""
+
+    @property
+    def closed_at(self) -> IntArray:
+        """When each closed, ms UTC."""
+        ...
+
+    @property
+    def open(self) -> IntArray:
+        """Ticks."""
+        ...
+
+    @property
+    def high(self) -> IntArray:
+        """Ticks."""
+        ...
+
+    @property
+    def low(self) -> IntArray:
+        """Ticks."""
+        ...
+
+    @property
+    def close(self) -> IntArray:
+        """Ticks."""
+        ...
+
+    @property
+    def volume(self) -> IntArray:
+        """Lots."""
+        ...
+
+
 class Ohlcv(Protocol[S_co]):
     """What a view's formulas see of a bar: prices in JPY, volume in BTC."""
 
@@ -95,7 +129,7 @@ class ArrayInputs:
         Which bars, stretch by stretch: the columns hold them end to end, `folds` says where. None takes all.
     """
 
-    def __init__(self, bars: "BarColumns", settings: "FeatureSettings", spans: Sequence[slice] | None = None) -> None:
+    def __init__(self, bars: TickColumns, settings: "FeatureSettings", spans: Sequence[slice] | None = None) -> None:
         self._bars = bars
         self._settings = settings
         self._spans = [slice(0, bars.closed_at.size)] if spans is None else spans

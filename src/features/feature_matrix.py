@@ -20,9 +20,9 @@ from src.features.columns import ALL_COLUMNS, ColumnSet
 from src.features.engine import ArrayEngine
 from src.features.quality import NO_VIEW, BoolArray, base_codes, gap_ends, worsen
 from src.features.row import COLUMNS, Row
-from src.features.views import FourHourView, four_hour_view
+from src.features.views import FourHourView
 
-NO_VIEW_BARS: Final = four_hour_view(BarColumns.of([]), 1)
+NO_VIEW_BARS: Final = FourHourView(BarColumns.of([]), 1)
 MONTHS_AT_ONCE: Final = 12
 """A call costs as much as the work of a month; of more months than these the arrays leave the processor's cache."""
 
@@ -118,7 +118,7 @@ def growing_columns(
 def _grow(made: FeatureColumns, bars: BarColumns, settings: FeatureSettings, first: int) -> Iterator[int]:
     """Work out some months' rows at each step; yield how many are done."""
     columns, known = made.columns, len(made.columns.names)
-    view = four_hour_view(bars, settings.min_parts) if columns.slow.names else NO_VIEW_BARS
+    view = FourHourView(bars, settings.min_parts) if columns.slow.names else NO_VIEW_BARS
     blocks = list(month_blocks(bars.closed_at, first))
     for k in range(0, len(blocks), MONTHS_AT_ONCE):
         months = blocks[k : k + MONTHS_AT_ONCE]
@@ -187,7 +187,9 @@ def _fill_own(
     target: FloatArray, bars: BarColumns, months: list[Block], settings: FeatureSettings, columns: ColumnSet
 ) -> None:
     """Write some months' columns of the 15-minute view."""
-    spans = [slice(_first_opened(bars, BAR_15M, anchor(month.month, SPAN_15M)), month.end) for month in months]
+    spans = [
+        slice(_first_opened(bars.closed_at, BAR_15M, anchor(month.month, SPAN_15M)), month.end) for month in months
+    ]
     inputs = ArrayInputs(bars, settings, spans)
     made = columns.own(ArrayEngine(inputs.finite, inputs.folds), inputs)
     own = [slice(fold.stop - (m.end - m.first), fold.stop) for m, fold in zip(months, inputs.folds, strict=True)]
@@ -211,30 +213,47 @@ def _fill_slow(
     """
     spans = [
         slice(
-            _first_opened(view.bars, BAR_4H, anchor(month.month, SPAN_4H)),
+            _first_opened(view.closed_at, BAR_4H, anchor(month.month, SPAN_4H)),
             int(np.searchsorted(view.since, month.end, side="left")),
         )
         for month in months
     ]
-    inputs = ArrayInputs(view.bars, settings, spans)
+    inputs = ArrayInputs(view, settings, spans)
     made = columns.slow(ArrayEngine(inputs.finite, inputs.folds), inputs)
-    stale = None
-    for month, rows, span, fold in zip(months, _rows(months), spans, inputs.folds, strict=True):
-        since = view.since[span]
-        begun = int(np.searchsorted(since, month.first, side="right"))  # bars that ended before the month
-        edges = np.concatenate(([0], since[begun:] - month.first, [month.end - month.first]))
-        lengths = edges[1:] - edges[:-1]
-        for line, column in zip(target, made, strict=True):
-            seen = column[fold]
-            line[rows] = np.repeat(seen[begun - 1 :] if begun else np.append(np.nan, seen), lengths)
-        closed_at, built_at = bars.closed_at[month.first : month.end], view.bars.closed_at[span]
-        ends = built_at[begun - 1 :] if begun else np.append(np.int64(NO_VIEW), built_at)
-        if begun and (closed_at[edges[1:] - 1] - ends < settings.max_view_age).all():
-            continue  # the last bar that sees each is the oldest
-        joined = np.repeat(ends, lengths)
-        stale = np.zeros(target.shape[1], dtype=np.bool_) if stale is None else stale
-        stale[rows] = (closed_at - joined >= settings.max_view_age) | (joined == NO_VIEW)
+    seen = _seen(view, months, spans, inputs.folds)
+    for line, column in zip(target, made, strict=True):
+        line[:] = np.repeat(np.append(column, np.nan)[seen.places], seen.rows)
+    closed_at = bars.closed_at[months[0].first : months[-1].end]
+    last = np.cumsum(seen.rows) - 1  # the last row that sees a bar sees it at its oldest
+    if (seen.closed_at != NO_VIEW).all() and (closed_at[last] - seen.closed_at < settings.max_view_age).all():
+        return None
+    joined = np.repeat(seen.closed_at, seen.rows)
+    stale: BoolArray = (closed_at - joined >= settings.max_view_age) | (joined == NO_VIEW)
     return stale
+
+
+class _Seen(NamedTuple):
+    """Which 4-hour bars the rows of some months see, one after another."""
+
+    places: IntArray  # in the columns; past their end: none yet
+    closed_at: IntArray
+    rows: IntArray  # how many rows see each
+
+
+def _seen(view: FourHourView, months: list[Block], spans: list[slice], folds: list[slice]) -> _Seen:
+    """Return what is seen: in each month first the newest bar that ended before it, then each bar that ends in it."""
+    places, closed_at, since = [], [], []
+    for month, span, fold in zip(months, spans, folds, strict=True):
+        begun = int(np.searchsorted(view.since[span], month.first, side="right"))  # bars that ended before the month
+        if not begun:
+            places.append(np.array([folds[-1].stop]))
+            closed_at.append(np.array([NO_VIEW]))
+        known = max(begun - 1, 0)
+        places.append(np.arange(fold.start + known, fold.stop))
+        closed_at.append(view.closed_at[span.start + known : span.stop])
+        since += [np.array([month.first]), view.since[span.start + begun : span.stop]]
+    rows = np.diff(np.concatenate([*since, np.array([months[-1].end])]))
+    return _Seen(np.concatenate(places), np.concatenate(closed_at), rows)
 
 
 def _finite(target: FloatArray) -> BoolArray | None:
@@ -246,5 +265,5 @@ def _finite(target: FloatArray) -> BoolArray | None:
     return finite
 
 
-def _first_opened(bars: BarColumns, length: int, at: Millis) -> int:
-    return int(np.searchsorted(bars.closed_at, at + length, side="left"))
+def _first_opened(closed_at: IntArray, length: int, at: Millis) -> int:
+    return int(np.searchsorted(closed_at, at + length, side="left"))

@@ -5,7 +5,7 @@ end. It exists from the first 15-minute bar that closes at or after that end, ne
 is still forming; a bucket with too few of its parts is a gap and leaves no bar.
 """
 
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 
@@ -14,20 +14,8 @@ from src.core.domain.time import BAR_4H, Millis
 from src.features.bars import BarColumns, IntArray
 
 
-class FourHourView(NamedTuple):
-    """4-hour bars, and from which 15-minute bar on each exists."""
-
-    bars: BarColumns  # stamped with the ends of their buckets
-    since: IntArray  # number of the 15-minute bar at whose close each is there first
-
-
-def four_hour_bars(bars: BarColumns, min_parts: int) -> BarColumns:
-    """Return the 4-hour bars that exist at the close of the last of `bars`; see `four_hour_view`."""
-    return four_hour_view(bars, min_parts).bars
-
-
-def four_hour_view(bars: BarColumns, min_parts: int) -> FourHourView:
-    """Return the 4-hour bars that exist at the close of the last of `bars`.
+class FourHourView:
+    """4-hour bars, and from which 15-minute bar on each exists; a column is built when it is first asked for.
 
     Parameters
     ----------
@@ -36,28 +24,67 @@ def four_hour_view(bars: BarColumns, min_parts: int) -> FourHourView:
     min_parts
         Least number of the 16 parts for a bucket to count, 1..16.
 
-    Returns
-    -------
-    FourHourView
-        One row per bucket that is over and has at least `min_parts` parts, stamped with its end.
+    Attributes
+    ----------
+    closed_at
+        Ends of the buckets that are over at the close of the last of `bars` and have `min_parts` parts, ms UTC.
+    since
+        Number of the 15-minute bar at whose close each is there first.
     """
-    if bars.closed_at.size == 0:
-        return FourHourView(bars, bars.closed_at)
-    bucket = -bars.closed_at
-    bucket //= BAR_4H  # counted backwards, so that a bar on the edge belongs to the bucket that ends there
-    first = np.concatenate(([0], np.flatnonzero(bucket[1:] != bucket[:-1]) + 1))
-    after = np.append(first[1:], bucket.size)
-    built = BarColumns(
-        bucket[first] * -BAR_4H,
-        bars.open[first],
-        np.maximum.reduceat(bars.high, first),
-        np.minimum.reduceat(bars.low, first),
-        bars.close[after - 1],
-        np.add.reduceat(bars.volume, first),
-    )
-    keep = (after - first >= min_parts) & (built.closed_at <= bars.closed_at[-1])
-    since = after - (bars.closed_at[after - 1] == built.closed_at)  # its last part ends it, or else the next bar does
-    return FourHourView(BarColumns(*(column[keep] for column in built)), since[keep])
+
+    def __init__(self, bars: BarColumns, min_parts: int) -> None:
+        self._bars = bars
+        if bars.closed_at.size == 0:
+            self.closed_at = self.since = self._first = self._after = bars.closed_at
+            self._keep = np.empty(0, dtype=np.bool_)
+            return
+        bucket = -bars.closed_at
+        bucket //= BAR_4H  # counted backwards, so that a bar on the edge belongs to the bucket that ends there
+        self._first = np.concatenate(([0], np.flatnonzero(bucket[1:] != bucket[:-1]) + 1))
+        self._after = np.append(self._first[1:], bucket.size)
+        ends = bucket[self._first] * -BAR_4H
+        self._keep = (self._after - self._first >= min_parts) & (ends <= bars.closed_at[-1])
+        last = bars.closed_at[self._after - 1]
+        self.closed_at = ends[self._keep]
+        self.since = (self._after - (last == ends))[self._keep]  # its last part ends it, or else the next bar does
+
+    @cached_property
+    def open(self) -> IntArray:
+        """First prices, ticks."""
+        return self._bars.open[self._first[self._keep]]
+
+    @cached_property
+    def high(self) -> IntArray:
+        """Highest prices, ticks."""
+        return self._over_parts(np.maximum, self._bars.high)
+
+    @cached_property
+    def low(self) -> IntArray:
+        """Lowest prices, ticks."""
+        return self._over_parts(np.minimum, self._bars.low)
+
+    @cached_property
+    def close(self) -> IntArray:
+        """Last prices, ticks."""
+        return self._bars.close[self._after[self._keep] - 1]
+
+    @cached_property
+    def volume(self) -> IntArray:
+        """What was traded, lots."""
+        return self._over_parts(np.add, self._bars.volume)
+
+    def _over_parts(self, operation: np.ufunc, column: IntArray) -> IntArray:
+        """Return what `operation` makes of each bucket's parts."""
+        if not self._first.size:
+            return column
+        made: IntArray = operation.reduceat(column, self._first)
+        return made[self._keep]
+
+
+def four_hour_bars(bars: BarColumns, min_parts: int) -> BarColumns:
+    """Return the 4-hour bars that exist at the close of the last of `bars`; see `FourHourView`."""
+    view = FourHourView(bars, min_parts)
+    return BarColumns(view.closed_at, view.open, view.high, view.low, view.close, view.volume)
 
 
 def bucket_ends(closed_at: IntArray) -> IntArray:

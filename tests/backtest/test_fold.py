@@ -233,3 +233,18 @@ def test_the_table_of_trades_begins_as_zeros_of_its_own():
     assert one.trades.sum() == 5 * len(TRADE_FIELDS)
     assert one.trades.flags.c_contiguous
     assert one.trades.flags.writeable
+
+
+def test_what_is_not_cleared_is_written_at_every_bar(monkeypatch):
+    made = made_world(3)
+    clean = run_fold(made)
+
+    def used_memory(bars, strategies):
+        output = empty_output(bars, strategies, cleared=False)
+        for name in set(output._fields) - {"lots", "stop", "target", "trades"}:
+            getattr(output, name)[...] = 77
+        return output
+
+    monkeypatch.setattr("tests.backtest.made_worlds.empty_output", used_memory)
+    assert [column.tobytes() for column in run_fold(made).output] == [column.tobytes() for column in clean.output]
+    assert len(clean.trades) > 5
