@@ -21,7 +21,7 @@ DATA_VARIABLE = "MARKET_DATA_DIR"
 
 UNMEASURED = frozenset({"acceptance", "contracts", "e2e", "fuzz", "parity", "properties"})
 """Folders that compare whole worlds or drive processes: measuring which lines they reach makes them 2.6 times as slow,
-and says nothing that the tests of the parts, which are measured, do not say."""
+and says nothing that the tests of the parts, which are measured, do not say. Elsewhere such tests are marked."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,12 @@ def runs() -> Iterator[Any]:
             yield pytest.param(path, year, id=f"{path.stem}-{year}")
 
 
+@lru_cache(maxsize=2)
+def known(path: Path, year: int) -> BacktestResult:
+    """Return a year's run; several tests look at the same one."""
+    return backtest(path, year)
+
+
 def backtest(path: Path, year: int, **given: Any) -> BacktestResult:
     engine = BacktestEngine(config=CONFIG, data=str(path), **given)
     return asyncio.run(engine.run_backtest(datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)))
@@ -56,7 +63,7 @@ def backtest(path: Path, year: int, **given: Any) -> BacktestResult:
 
 @pytest.mark.parametrize(("path", "year"), [*runs()])
 def test_a_year_runs_and_adds_up(market_data_dir: Path, path: Path, year: int) -> None:
-    result = backtest(path, year)
+    result = known(path, year)
     summary = result.summary
     assert set(summary) >= NEEDED
     assert sum(summary["reasons"].values()) == summary["bars"]
@@ -109,7 +116,7 @@ def test_a_file_is_stored_checked_and_read_back_whole(market_data_dir: Path, tmp
 
 @pytest.mark.parametrize("year", [2022, 2023])
 def test_gmo_years_trade_both_sides_and_no_refusal_dominates(market_data_dir: Path, year: int) -> None:
-    summary = backtest(market_data_dir / GMO, year).summary
+    summary = known(market_data_dir / GMO, year).summary
     assert summary["trades"] >= 100
     assert min(summary["trades_by_side"].values()) >= 20
     acted = {"ENTER", "HOLD_POSITION", "EXIT_POSITION", "ENTRY_WAITING"}
@@ -135,7 +142,7 @@ def test_a_year_decides_alike_whether_its_file_ends_or_goes_on(
     market_data_dir: Path, tmp_path: Path, share: float
 ) -> None:
     table = pq.read_table(market_data_dir / GMO)
-    whole = decisions_table(backtest(market_data_dir / GMO, 2022))
+    whole = decisions_table(known(market_data_dir / GMO, 2022))
     last = whole["closed_at"][int(share * len(whole))].as_py()
     opened = [moment.as_py() for moment in table["timestamp"]]
     cut = table.slice(0, next(i for i, moment in enumerate(opened) if moment >= last))

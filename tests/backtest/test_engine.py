@@ -111,6 +111,7 @@ def test_one_strategy_runs_alone(march: BacktestResult) -> None:
     assert len(march.strategies) == 4
 
 
+@pytest.mark.no_cover
 def test_a_compiled_run_is_the_interpreted_one(march: BacktestResult) -> None:
     settings = load_config(CONFIG)
     always = settings.backtest.model_copy(update={"compile": "always", "cache": str(COMPILED)})

@@ -76,6 +76,7 @@ def mean_since_the_beginning(bars: BarColumns, values: np.ndarray) -> None:
     values[:, column("atr_mean_96")] = np.cumsum(bars.close.astype(float)) / np.arange(1, len(bars.close) + 1)
 
 
+@pytest.mark.no_cover
 def test_the_programs_own_rows_and_decisions_know_no_future():
     decider = Decider(SETTINGS, NAMES, 0)
     found = find_lookahead(BARS, feature_matrix, decider, CUTS)
@@ -128,6 +129,7 @@ def test_a_score_over_the_whole_sample_is_found_from_the_first_bar_on():
     assert (one.name, one.first, one.reach) == ("zscore", BARS.closed_at[0], CUTS[-1] + 1)
 
 
+@pytest.mark.no_cover
 def test_decisions_made_on_a_look_ahead_are_found_too():
     def peek(bars: BarColumns, values: np.ndarray) -> None:
         rising = np.append(np.diff(bars.close) > 0, False)
@@ -238,6 +240,7 @@ def test_a_history_without_a_warm_month_cannot_prove_warmth():
 
 
 @pytest.mark.parametrize("check", ["lookahead", "warmup"])
+@pytest.mark.no_cover
 def test_the_real_market_shows_no_difference(check: str, market_data_dir):
     file = str(market_data_dir / "btcjpy_gmo_spot_15m.parquet")
     found = examine(check, SETTINGS, file, bars=90 * 96, places=6, seed=1)

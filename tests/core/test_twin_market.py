@@ -67,6 +67,7 @@ def test_dated_fees_are_those_of_the_bars_own_time():
 
 
 @pytest.mark.parametrize("after", [1, BAR_15M - 35, BAR_15M - 15, BAR_15M, 5 * BAR_15M + 7])
+@pytest.mark.no_cover
 def test_a_restarted_market_goes_on_as_the_first_would_have(after):
     market = sample()
 

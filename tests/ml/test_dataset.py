@@ -81,6 +81,7 @@ def test_the_hash_sees_every_line_and_every_column(made):
         assert lines._replace(**{name: changed}).sha256() != lines.sha256()
 
 
+@pytest.mark.no_cover
 def test_a_poisoned_future_changes_no_line_that_was_known_before(candles, made):
     cut = int(made.tape.closed_at[len(made.tape.closed_at) // 2])
     later = candles.closed_at > cut

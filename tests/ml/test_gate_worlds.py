@@ -21,6 +21,7 @@ LESSON = Lesson(QUICK, 2)
 
 
 @pytest.mark.parametrize("seed", range(20))
+@pytest.mark.no_cover
 def test_a_world_of_noise_promotes_nothing(seed):
     assert not world_trial(NOISE, seed, LESSON).promoted
 
@@ -29,6 +30,7 @@ def test_a_planted_edge_is_found():
     assert [seed for seed in range(3) if not world_trial(EDGE, seed, LESSON).default.passed] == []
 
 
+@pytest.mark.no_cover
 def test_the_best_of_many_settings_on_noise_is_no_evidence():
     lessons = [
         LESSON._replace(recipe=QUICK._replace(seed=seed, lightgbm={**QUICK.lightgbm, "num_leaves": leaves}))

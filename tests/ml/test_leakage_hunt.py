@@ -87,6 +87,7 @@ def poisoned(candles, cut):
     return Candles(*columns)
 
 
+@pytest.mark.no_cover
 def test_a_poisoned_future_changes_no_input_and_is_found_where_an_input_peeks(real):
     settings, candles, first, studied = real
     whole = asked_of(studied)

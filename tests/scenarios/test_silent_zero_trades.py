@@ -134,12 +134,14 @@ def test_an_advisory_flag_blocks_entries():
     assert reached == []
 
 
+@pytest.mark.no_cover
 def test_every_strategy_is_wired_and_leads_trades_on_both_sides_of_a_real_year(market_data_dir):
     made = real_year(market_data_dir / "btcjpy_gmo_spot_15m.parquet", 2022)
     led = {(trade.leader, trade.side) for trade in run_fold(made).trades}
     assert led == {(k, side) for k in range(len(default_params().strategies)) for side in (Side.BUY, Side.SELL)}
 
 
+@pytest.mark.no_cover
 def test_every_bar_of_a_real_year_says_why(market_data_dir):
     reasons = run_fold(real_year(market_data_dir / "btcjpy_gmo_spot_15m.parquet", 2022)).output.reason
     named = [reason for reason in Reason if np.any(reasons == reason)]

@@ -39,6 +39,7 @@ def shown(exchange, type_="15min"):
     return {bar.closed_at: bar for bar in exchange.candles(PAIR, type_, "20231115").bars}
 
 
+@pytest.mark.no_cover
 def test_the_candles_of_the_replayed_trades_are_the_bars():
     candles = sample_candles(START - DAY, START + 2 * DAY)
     exchange, market = replayed(candles)
@@ -49,6 +50,7 @@ def test_the_candles_of_the_replayed_trades_are_the_bars():
     assert exchange.balance_sheet().outside == {"jpy": 0, "btc": 0, "mona": 0}
 
 
+@pytest.mark.no_cover
 def test_real_minutes_and_quarters_are_replayed_exactly(market_data_dir):
     for name, period in (("btcjpy_bitbank_1m_2018", MINUTE), ("btcjpy_gmo_spot_15m", BAR_15M)):
         table = pq.read_table(market_data_dir / f"{name}.parquet").slice(20_000, 200)

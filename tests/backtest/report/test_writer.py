@@ -161,6 +161,7 @@ def test_a_second_run_that_cannot_be_read_leaves_the_old_report_alone(folder, tm
 
 
 @pytest.mark.parametrize("year", [2022, 2023])
+@pytest.mark.no_cover
 def test_the_page_of_a_real_year_is_under_six_megabytes(gmo_year, year):
     paths = write_report(gmo_year(year), "ja")
     assert paths.html.stat().st_size < 6 * MEGABYTE

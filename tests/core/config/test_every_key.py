@@ -198,6 +198,7 @@ def outcome_of(folder: Path, outcome: Outcome, values: Mapping[str, object]) -> 
 
 
 @pytest.mark.parametrize("key", sorted(DEFAULTS))
+@pytest.mark.no_cover
 def test_the_key_changes_an_outcome(tmp_path, monkeypatch, key):
     assert key in ALL_CASES, f"{key} has no case: show what it changes, or remove it from the settings"
     case = ALL_CASES[key]

@@ -35,6 +35,7 @@ async def result_of(tmp_path, cell):
     return await run_cell(cell, tmp_path / "cell", await make_template(tmp_path))
 
 
+@pytest.mark.no_cover
 async def test_a_sample_of_the_matrix_holds():
     drilled = [cell async for cell in drill(sample=60, seed=11)]
     assert failures(drilled) == []
@@ -46,6 +47,7 @@ async def test_a_sample_of_the_matrix_holds():
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.no_cover
 async def test_every_fault_strikes_in_some_life_and_nothing_is_lost(fault, tmp_path):
     for number, life in enumerate(LIVES):
         folder = tmp_path / str(number)

@@ -51,6 +51,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.no_cover
 def test_a_cluster_and_a_pool_say_the_bytes_of_one_process(tmp_path: Path):
     script = tmp_path / "program.py"
     script.write_text(PROGRAM)

@@ -28,6 +28,7 @@ def alone(made, **limits):
     return Economist(SETTINGS, made._replace(params=params)).play(0, len(made.tape.closed_at))
 
 
+@pytest.mark.no_cover
 def test_an_account_says_when_it_was_halted_and_opens_nothing_after(made):
     free, halted = alone(made), alone(made, max_drawdown_bps=100)
     assert free.halted_from is None
