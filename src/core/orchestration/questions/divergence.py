@@ -64,7 +64,7 @@ class Divergence(NamedTuple):
     origin: Origin
 
 
-class _Interval(NamedTuple):
+class Interval(NamedTuple):
     """What happened between two decisions of the trader."""
 
     lines: Sequence[Stored]
@@ -119,11 +119,11 @@ class _Tracer:
             number, before, last = one.number, step.closed_at, (ours, step)
         return found
 
-    def _between(self, after: int, until: int, start: Millis, end: Millis) -> _Interval:
+    def _between(self, after: int, until: int, start: Millis, end: Millis) -> Interval:
         lines = self._billed.happened[bisect_right(self._numbers, after) : bisect_left(self._numbers, until)]
         ours = tuple(deal for deal in self._deals if start <= deal.ended_at < end)
         theirs = tuple(trade for trade in self._supposed.trades if start <= trade.closed_at < end)
-        return _Interval(lines, ours, theirs)
+        return Interval(lines, ours, theirs)
 
     def _missing(self, at: Millis, number: int) -> Origin:
         lines = self._billed.happened[bisect_right(self._numbers, number) :]
@@ -133,19 +133,19 @@ class _Tracer:
         return Origin(Cause.ABSENT, at)
 
     def _follow(
-        self, ours: Step, theirs: Step, last: tuple[Step, Step] | None, previous: Origin | None, between: _Interval
+        self, ours: Step, theirs: Step, last: tuple[Step, Step] | None, previous: Origin | None, between: Interval
     ) -> None:
         """Note since when position, pauses and money differ."""
         one, other, at = ours.account, theirs.account, theirs.closed_at
         if (one.side, one.lots, one.waiting) == (other.side, other.lots, other.waiting):
             self._position = None
         elif self._position is None:
-            self._position = previous or _position_event(ours, theirs, last, between)
+            self._position = previous or position_event(ours, theirs, last, between)
             self._last_position = self._position
         if one.equity == other.equity or not one.known:
             self._money = None if one.known else self._money
         elif self._money is None:
-            self._money = self._position or _money_event(ours, theirs, between)
+            self._money = self._position or money_event(ours, theirs, between)
         if _pauses(ours.before) == _pauses(theirs.before):
             self._risk = None
         elif self._risk is None:
@@ -189,12 +189,12 @@ def _pauses(state: State) -> tuple[object, ...]:
     return risk.halted, risk.streak_until, risk.cooldown_until
 
 
-def _commanded(between: _Interval, at: Millis) -> Origin | None:
+def _commanded(between: Interval, at: Millis) -> Origin | None:
     line = next((line for line in between.lines if line.entry.kind is Kind.COMMAND), None)
     return None if line is None else Origin(Cause.COMMAND, at, str(line.entry.body.get("verb")))
 
 
-def _position_event(ours: Step, theirs: Step, last: tuple[Step, Step] | None, between: _Interval) -> Origin:
+def position_event(ours: Step, theirs: Step, last: tuple[Step, Step] | None, between: Interval) -> Origin:
     """Return why the two hold different positions after deciding alike."""
     at, one, other = theirs.closed_at, ours.account, theirs.account
     if not one.known:
@@ -215,7 +215,7 @@ def _position_event(ours: Step, theirs: Step, last: tuple[Step, Step] | None, be
     return _not_entered(between, at)
 
 
-def _not_entered(between: _Interval, at: Millis) -> Origin:
+def _not_entered(between: Interval, at: Millis) -> Origin:
     outcomes = [line.entry.body for line in between.lines if line.entry.kind is Kind.OUTCOME]
     refused = next((body for body in outcomes if body.get("outcome") == "refused"), None)
     if refused is not None:
@@ -228,7 +228,7 @@ def _not_entered(between: _Interval, at: Millis) -> Origin:
     return Origin(Cause.NOT_FILLED, at)
 
 
-def _money_event(ours: Step, theirs: Step, between: _Interval) -> Origin:
+def money_event(ours: Step, theirs: Step, between: Interval) -> Origin:
     """Return why the two own different sums while they hold the same."""
     at = theirs.closed_at
     flow = next((x for x in between.lines if x.entry.kind is Kind.ALARM and x.entry.body.get("what") == "cash"), None)
