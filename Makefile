@@ -66,7 +66,7 @@ drill: ## Kill the order engine at a sample of its steps under faults of the exc
 	@bash scripts/setup_venv.sh research
 	TMPDIR=$(MEMORY) $(PY) main.py drill $(DRILL_ARGS)
 
-drill-all: ## The same at every step on all cores, then SIGKILL on processes, 240 times: about an hour (DRILL_ARGS, KILL_SEED)
+drill-all: ## The same at every step on all cores, then SIGKILL on processes, 240 times: about half an hour (DRILL_ARGS, KILL_SEED)
 	@bash scripts/setup_venv.sh dev
 	TMPDIR=$(MEMORY) $(PY) main.py drill --all $(DRILL_ARGS)
 	KILL_CELLS=240 $(PY) -m pytest -q tests/e2e/test_killed_engine.py
