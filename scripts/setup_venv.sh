@@ -47,7 +47,8 @@ install() {
     local contained
     rm -f .venv/installed-*.txt .venv/contains-*.txt
     printf 'setup: installing requirements/%s.txt (hashes checked; about a minute on the first run)\n' "$1"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "requirements/$1.txt"
+    # Python compiles a module when it is first imported: half of what is installed never is.
+    .venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r "requirements/$1.txt"
     case "$1" in
         dev) contained="live research train" ;;
         train) contained="live research" ;;
