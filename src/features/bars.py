@@ -20,6 +20,7 @@ S = TypeVar("S", float, FloatArray)
 S_co = TypeVar("S_co", float, FloatArray, covariant=True)
 
 PARTS: Final = BAR_4H // BAR_15M
+_PIECE: Final = 16_384  # bars that are checked at once
 _EXACT: Final = 2**53  # whole numbers above this have no float of their own
 _REPAIR: Final = "compare the stored candles around this time with the exchange's and store them again"
 
@@ -231,7 +232,9 @@ def check_columns(bars: BarColumns) -> None:
     shapes = {(column.dtype.str, column.shape) for column in bars}
     if shapes != {(np.dtype(np.int64).str, (bars.closed_at.size,))}:
         raise BadCandles(f"bar columns differ: {sorted(shapes)}", remedy="give six int64 arrays of one length")
-    if bars.closed_at.size and not (_times_are_sound(bars.closed_at) and _numbers_are_sound(bars)):
+    # piece by piece, each with the bar before it: of more bars than these the columns leave the processor's cache
+    pieces = (bars.between(max(k - 1, 0), k + _PIECE) for k in range(0, bars.closed_at.size, _PIECE))
+    if not all(_times_are_sound(piece.closed_at) and _numbers_are_sound(piece) for piece in pieces):
         i = int(np.argmax(_broken(bars)))
         previous = Millis(int(bars.closed_at[i - 1])) if i else None
         raise _refusal(Bar(*(int(column[i]) for column in bars)), previous)  # type: ignore[arg-type]  # plain ints

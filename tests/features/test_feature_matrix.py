@@ -197,8 +197,11 @@ BROKEN = [
 ]
 
 
+@pytest.mark.parametrize("piece", [1, 3, 10, 11, 16_384])
 @pytest.mark.parametrize(("name", "value"), BROKEN)
-def test_bars_that_cannot_be_candles_are_refused_all_at_once_and_one_by_one(name, value):
+def test_bars_that_cannot_be_candles_are_refused_all_at_once_and_one_by_one(name, value, piece, monkeypatch):
+    monkeypatch.setattr("src.features.bars._PIECE", piece)
+    feature_matrix(flat_bars(20))
     bars = broken(name, value)
     with pytest.raises(BadCandles, match="not a candle") as refused:
         feature_matrix(bars)
