@@ -1,6 +1,7 @@
 """One run of the fold over a tape, interpreted or compiled: what engine, sweep and checks share."""
 
 import importlib
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Player:
         chunk = CHUNK_COMPILED if self.compiled else CHUNK_INTERPRETED
         run = partial(_run, self._fold, self._read, params, market, output)
         done, world, count = 0, fresh_world(cash), 0
-        if growth and bars < _WORTH_A_THREAD:
+        if growth and (bars < _WORTH_A_THREAD or core_count() == 1):
             growth = grown(growth)
         if growth:
             done, world, count = run_beside((min(grown, bars) for grown in growth), run, (done, world, count))
@@ -100,6 +101,11 @@ class Player:
             return played
         write_trade(output.trades, played.trades, trade)
         return Played(world, played.trades + 1)
+
+
+def core_count() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 Reached = tuple[int, World, int]

@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 from src.backtest.fold import MarketParams, Tape, brief_output
 from src.backtest.independent_trials import independent_trials
 from src.backtest.parameter_space import Axis, SettingsOfSets, Value, read_axes, value_in, value_sets
-from src.backtest.playback import Player, Progress, compiled_player, interpreted_player, is_compiled, silent
+from src.backtest.playback import Player, Progress, compiled_player, core_count, interpreted_player, is_compiled, silent
 from src.backtest.preparation import (
     Stretch,
     chosen_params,
@@ -408,7 +408,7 @@ def _figures(
         with _cluster(cluster, job) as (executor, there, width):
             yield from _stream(executor, lambda run, m: run.submit(_measure_there, there, m), members, width)
         return
-    wanted = min(processes or len(os.sched_getaffinity(0)), len(members))
+    wanted = min(processes or core_count(), len(members))
     if wanted == 1 or processes is None:
         alone = 0
         for number, measured in _alone(job, members, not_longer_than=None if wanted == 1 else _WORTH_PROCESSES_S):

@@ -85,10 +85,11 @@ def test_chunks_do_not_change_a_run(chunk):
         assert_same(run_fold(made), run_fold(made, chunk=chunk))
 
 
-@pytest.mark.parametrize("worth", [1, 3_001])
+@pytest.mark.parametrize(("worth", "cores"), [(1, 2), (1, 1), (3_001, 2)])
 @pytest.mark.parametrize("steps", [[], [3_000], [1, 2, 3, 1_000, 2_999], [2_999, 3_000, 3_000], [5_000]])
-def test_what_is_run_while_its_tape_grows_is_the_same(compiled_fold, steps, worth, monkeypatch):
+def test_what_is_run_while_its_tape_grows_is_the_same(compiled_fold, steps, worth, cores, monkeypatch):
     monkeypatch.setattr("src.backtest.playback._WORTH_A_THREAD", worth)
+    monkeypatch.setattr("src.backtest.playback.core_count", lambda: cores)
     made = made_world(2, bars=3_000)
     player, whole, grown = Player(made.tape, True, made.tape, compiled_fold), *(empty_output(3_000, 4) for _ in "wg")
     played = player.play(made.cash, made.params, made.market, whole)
