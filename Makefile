@@ -41,10 +41,10 @@ month: ## Thirty days of live trading with faults and restarts, judged by a thir
 	@bash scripts/setup_venv.sh research
 	$(PY) -m scripts.demo.month $(MONTH_ARGS)
 
-# Four at a time, also on two cores: half of the time of the tests is waiting for processes, deadlines and limits.
+# Three at a time, also on two cores: a third of the tests' time is waiting for processes, deadlines and limits.
 test: ## Run the tests (PYTEST_ARGS="-k ledger" narrows them)
 	@bash scripts/setup_venv.sh dev
-	TMPDIR=$(MEMORY) $(PY) -m pytest -n 4 --dist worksteal $(PYTEST_ARGS)
+	TMPDIR=$(MEMORY) $(PY) -m pytest -n 3 --dist worksteal $(PYTEST_ARGS)
 
 check: ## Run the whole gate: format, lint, types, floors, dependencies, tests, coverage
 	@bash scripts/testing/checks.sh

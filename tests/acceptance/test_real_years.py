@@ -66,7 +66,8 @@ def compiling() -> Settings:
 
 
 def backtest(path: Path, year: int, **given: Any) -> BacktestResult:
-    engine = BacktestEngine(config=compiling(), data=str(path), **given)
+    # a few strategies alone would be compiled for one run each
+    engine = BacktestEngine(config=CONFIG if given else compiling(), data=str(path), **given)
     return asyncio.run(engine.run_backtest(datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)))
 
 

@@ -155,6 +155,7 @@ def test_many_idle_days_are_no_observations():
     assert found.period.days_active == MIN_TRADES - 1
 
 
+@pytest.mark.no_cover
 def test_two_hundred_random_strategies_on_noise_end_without_evidence():
     worlds, convinced, naive = 20, 0, 0
     for world in range(worlds):

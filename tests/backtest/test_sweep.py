@@ -214,6 +214,7 @@ def test_random_sets_are_the_same_in_any_number_of_processes(tmp_path: Path):
     assert (tmp_path / "one" / RESULTS).read_bytes() == (tmp_path / "two" / RESULTS).read_bytes()
 
 
+@pytest.mark.no_cover
 def test_a_long_sweep_moves_to_processes_and_a_short_one_does_not(sweep: Sweep, whole: bytes, tmp_path: Path):
     helpers: list[int] = []
 
@@ -233,6 +234,7 @@ def test_a_long_sweep_moves_to_processes_and_a_short_one_does_not(sweep: Sweep, 
     assert (tmp_path / "long" / UNFINISHED).read_bytes() == (tmp_path / "alone" / UNFINISHED).read_bytes()
 
 
+@pytest.mark.no_cover
 def test_a_process_that_is_killed_is_told_and_the_sweep_resumes_to_the_same_bytes(tmp_path: Path):
     request = REQUEST._replace(grids=(), ranges=("atr_based.stop=0.5:2",), random=60)
     sweep = prepared(request)

@@ -62,6 +62,7 @@ def test_what_nothing_reaches_is_marked_at_the_end():
 
 
 @pytest.mark.parametrize("language", SAID)
+@pytest.mark.no_cover
 def test_a_curve_that_hardly_moves_is_explained(language):
     halted, smallest = SAID[language]
     for still, there in (

@@ -105,6 +105,7 @@ def test_labels_that_are_shifted_by_one_line_are_found_by_reckoning_one_anew(mad
     assert not own(np.roll(lines.net, 1))
 
 
+@pytest.mark.no_cover
 def test_compiled_lines_are_the_same(candles, made):
     machine = study(
         settings(backtest__compile="always", backtest__cache=str(COMPILED)),
@@ -115,6 +116,7 @@ def test_compiled_lines_are_the_same(candles, made):
     assert machine.terms == made.terms
 
 
+@pytest.mark.no_cover
 def test_costs_are_todays_whatever_the_schedule_of_the_run(candles, made):
     dated = studied(candles, costs__schedule="dated")
     assert dated.dataset.sha256() == made.dataset.sha256()

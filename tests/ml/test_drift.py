@@ -27,6 +27,7 @@ def share_is_at_most(hits, tries, limit):
     return hits == 0 or beta.ppf(0.001, hits, tries - hits + 1) <= limit
 
 
+@pytest.mark.no_cover
 def test_autocorrelated_bars_that_do_not_change_alarm_no_more_often_than_stated():
     alarms = sum(window_drift(*slow(seed), NAMES, WINDOW).alarm for seed in range(120))
     assert share_is_at_most(alarms, 120, LEVEL)

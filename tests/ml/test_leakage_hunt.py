@@ -60,6 +60,7 @@ def test_a_sound_walk_forward_has_no_leak():
     assert find_leaks(EDGE.dataset, EDGE.asked, SPLIT) == []
 
 
+@pytest.mark.no_cover
 def test_labels_shifted_by_one_proposal_are_found_by_working_them_out_anew(real):
     settings, _, _, studied = real
     dataset = studied.dataset
@@ -155,6 +156,7 @@ def test_lines_out_of_order_and_labels_known_at_once_are_found():
     assert [f.leak for f in find_leaks(known, EDGE.asked, SPLIT)] == [Leak.BEFORE_ITS_END]
 
 
+@pytest.mark.no_cover
 def test_with_shuffled_labels_the_score_falls_to_chance():
     fair = walked(EDGE.dataset, partial(teach, SMALL))
     interval = gain_on_prior(EDGE.dataset.won, fair)

@@ -37,6 +37,7 @@ def lines(n: int = 400, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     return inputs, (inputs[:, 0] + rng.normal(0.0, 0.7, n) > 0).astype(np.int64)
 
 
+@pytest.mark.no_cover
 def test_two_processes_make_the_same_artefact_to_the_byte():
     made = busy_artefact()
     program = [sys.executable, "-c", DIGESTS]

@@ -45,6 +45,7 @@ def searched(folder, trials: int, stop_in: int | None = None, seed: int = 0) -> 
 
 
 @pytest.mark.parametrize("stop_in", [0, 3, 11])
+@pytest.mark.no_cover
 def test_a_search_that_was_stopped_tries_and_finds_what_one_in_a_piece_does(tmp_path, stop_in):
     whole, tried = searched(tmp_path / "whole", TRIALS)
     assert len(set(tried)) == TRIALS

@@ -97,6 +97,7 @@ def test_cooldown_by_the_wall_clock_stops_a_backtest():
         assert decided(paused, row__closed_at=Millis(at + HOUR))[1].reason == Reason.ENTER
 
 
+@pytest.mark.no_cover
 def test_a_live_bot_that_only_ever_bought(market_data_dir):
     sides = [trade.side for trade in run_fold(real_year(market_data_dir / "btcjpy_proxy_15m.parquet", 2021)).trades]
     assert 0.2 < sides.count(Side.SELL) / len(sides) < 0.8

@@ -43,6 +43,7 @@ def test_the_gates_before_the_one_that_stopped_are_passed_and_those_after_it_wer
     assert all(each.passed for each in passages(Reason.ENTER))
 
 
+@pytest.mark.no_cover
 def test_a_decision_that_entered_needs_no_change(entering, params):
     assert nearest(entering, params) == ((), Reason.ENTER)
 
