@@ -141,7 +141,8 @@ class Engine:
         """The fold, compiled if there is a folder for it, as the engine has it."""
         if self._compiled_in is None:
             return interpreted_player(self.tape())
-        return compiled_player(self.tape(), neutral_params(STANDARD), MarketParams(), self._compiled_in)
+        tape, _ = self.growing()  # only its types are looked at: it need not be worked out
+        return compiled_player(tape, neutral_params(STANDARD), MarketParams(), self._compiled_in)
 
     def once(self) -> Ran:
         """Run the one strategy from candles to trades, as the engine does."""
