@@ -44,13 +44,13 @@ from benchmarks import ema_cross  # noqa: E402
 from src.backtest.evaluator import max_drawdown  # noqa: E402
 from src.backtest.fold import TRADE_FIELDS, MarketParams, Output, Tape, brief_output, empty_output  # noqa: E402
 from src.backtest.playback import Player, compiled_player, interpreted_player  # noqa: E402
-from src.backtest.tape import grown, lay_tape  # noqa: E402
+from src.backtest.tape import lay_tape  # noqa: E402
 from src.core.allocator import keep_freed_memory  # noqa: E402
 from src.core.domain.candles import Candles  # noqa: E402
 from src.core.domain.market import BTC_JPY, PPM, Money  # noqa: E402
 from src.features.bars import BarColumns, FeatureSettings  # noqa: E402
 from src.features.engine import ArrayEngine  # noqa: E402
-from src.features.feature_matrix import growing_columns  # noqa: E402
+from src.features.feature_matrix import growing_columns, grown  # noqa: E402
 from src.features.row import COLUMNS, Quality  # noqa: E402
 from src.strategies.base.strategy_manager import VoteParams  # noqa: E402
 from src.trading.anomaly_detector import GateParams  # noqa: E402

@@ -29,7 +29,7 @@ from src.backtest.preparation import (
 )
 from src.backtest.result import BacktestResult, Judged, trades_of
 from src.backtest.sharpe import moments
-from src.backtest.tape import growing_tape, grown
+from src.backtest.tape import growing_tape
 from src.backtest.trial_chain import Trial, TrialKind
 from src.backtest.trial_ledger import TrialLedger
 from src.core.clock import SystemClock
@@ -43,6 +43,7 @@ from src.core.exceptions import ConfigError
 from src.core.orchestration.labelling import Compiled, vote_all
 from src.core.orchestration.ml_adapter import ModelAdapter, with_predictions
 from src.core.orchestration.wiring import feature_settings, instrument, market_params, model_adapter
+from src.features.feature_matrix import grown
 from src.ml.transform import INPUTS
 from src.trading.columns_read import columns_of
 from src.trading.fee_schedule import Fees

@@ -20,9 +20,10 @@ from src.backtest.fold import (
     fresh_world,
     write_trade,
 )
-from src.backtest.tape import as_lists, grown
+from src.backtest.tape import as_lists
 from src.core.config.settings import BacktestSettings
 from src.core.domain.market import Bar, Money
+from src.features.feature_matrix import grown
 from src.trading.decision import Params
 
 CHUNK_INTERPRETED: Final = 1_000  # bars between two signs of progress

@@ -1,6 +1,6 @@
 """The tape: a stretch of candles with everything the fold reads beside them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from src.backtest.fold import Floats, Ints, Tape
 from src.core.domain.account import PredictionStatus
 from src.core.domain.candles import Candles
 from src.features.feature_generator import ALL_COLUMNS, COLUMNS, BarColumns, ColumnSet, FeatureSettings
-from src.features.feature_matrix import growing_columns
+from src.features.feature_matrix import growing_columns, grown
 
 IN_ORDER = tuple(range(len(COLUMNS)))
 """The places of rows that hold every column, in the order of `COLUMNS`."""
@@ -55,13 +55,6 @@ def growing_tape(
     features, steps = growing_columns(BarColumns(*candles.columns), settings, first, columns)
     tape = lay_tape(candles, first, maker_ppm, taker_ppm, features.quality, features.values.T, columns.places)
     return tape, steps
-
-
-def grown(steps: Iterable[int]) -> tuple[()]:
-    """Take every step of a growing tape; return the steps that are left: none."""
-    for _ in steps:
-        pass
-    return ()
 
 
 def lay_tape(

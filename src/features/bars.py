@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 S = TypeVar("S", float, FloatArray)
 """A series: one number per bar (live) or one array over all bars (batch)."""
-S_co = TypeVar("S_co", float, FloatArray, covariant=True)
+S_co = TypeVar("S_co", float, FloatArray, IntArray, covariant=True)
 
 PARTS: Final = BAR_4H // BAR_15M
 _PIECE: Final = 16_384  # bars that are checked at once
@@ -46,40 +46,6 @@ class BarColumns(NamedTuple):
         return BarColumns(*(column[first:end] for column in self))
 
 
-class TickColumns(Protocol):
-    """Columns of integers that can become floats: bars, or what is built from them."""
-
-    @property
-    def closed_at(self) -> IntArray:
-        """When each closed, ms UTC."""
-        ...
-
-    @property
-    def open(self) -> IntArray:
-        """Ticks."""
-        ...
-
-    @property
-    def high(self) -> IntArray:
-        """Ticks."""
-        ...
-
-    @property
-    def low(self) -> IntArray:
-        """Ticks."""
-        ...
-
-    @property
-    def close(self) -> IntArray:
-        """Ticks."""
-        ...
-
-    @property
-    def volume(self) -> IntArray:
-        """Lots."""
-        ...
-
-
 class Ohlcv(Protocol[S_co]):
     """What a view's formulas see of a bar: prices in JPY, volume in BTC."""
 
@@ -106,6 +72,15 @@ class Ohlcv(Protocol[S_co]):
     @property
     def volume(self) -> S_co:
         """What was traded."""
+        ...
+
+
+class TickColumns(Ohlcv[IntArray], Protocol):
+    """Columns of whole ticks and lots that can become floats: bars, or what is built from them."""
+
+    @property
+    def closed_at(self) -> IntArray:
+        """When each closed, ms UTC."""
         ...
 
 

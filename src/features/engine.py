@@ -192,22 +192,7 @@ class ArrayEngine(Engine[FloatArray]):
 
     def run(self, kernel: Kernel, inputs: tuple[FloatArray, ...], options: tuple[float, ...]) -> tuple[FloatArray, ...]:
         """Return the outputs over the columns, NaN until defined in each fold."""
-        if self._folds is not None:
-            return self._several(self._folds, kernel, inputs, options)
-        if all(id(x) in self._sound for x in inputs):
-            return _batch(kernel, inputs, options)
-        known, first = _known(kernel, inputs)
-        if not first and known[0].size:
-            self._sound.update((id(x), x) for x in inputs if x.flags.c_contiguous)
-            return _batch(kernel, known, options)
-        if not known[0].size:
-            return tuple(np.full(inputs[0].size, nan) for _ in range(kernel.outputs))
-        return tuple(_behind(first, values) for values in _batch(kernel, known, options))
-
-    def _several(
-        self, folds: Sequence[slice], kernel: Kernel, inputs: tuple[FloatArray, ...], options: tuple[float, ...]
-    ) -> tuple[FloatArray, ...]:
-        """Return the outputs over columns of several folds."""
+        folds = self._places(inputs[0])
         starts = self._first_known(folds, kernel, inputs)
         outputs = tuple([np.empty(inputs[0].size) for _ in range(kernel.outputs)])
         for fold, start in zip(folds, starts, strict=True):
@@ -219,6 +204,9 @@ class ArrayEngine(Engine[FloatArray]):
                 for output, part in zip(outputs, parts, strict=True):
                     output[start : fold.stop] = part
         return outputs
+
+    def _places(self, x: FloatArray) -> Sequence[slice]:
+        return [slice(0, x.size)] if self._folds is None else self._folds
 
     def _first_known(self, folds: Sequence[slice], kernel: Kernel, inputs: tuple[FloatArray, ...]) -> list[int]:
         """Return the place in the columns from which on every input is finite, for each fold; its end if none is."""
@@ -252,11 +240,10 @@ class ArrayEngine(Engine[FloatArray]):
 
     def before(self, x: FloatArray) -> FloatArray:
         """Return x one bar later in each fold, which leaves the bars before its first number unknown as they were."""
-        if self._folds is None:
-            return before(x) if id(x) in self._sound or _leading_unknown(x) >= 0 else super().before(x)
-        self._first_known(self._folds, BEFORE, (x,))
+        folds = self._places(x)
+        self._first_known(folds, BEFORE, (x,))
         out = before(x)
-        out[[fold.start for fold in self._folds if fold.start < x.size]] = nan
+        out[[fold.start for fold in folds if fold.start < x.size]] = nan
         return out
 
     def where_any(self, test: FloatArray, n: int, x: FloatArray) -> FloatArray:
@@ -371,13 +358,6 @@ class Replay(Engine[float]):
 def _batch(kernel: Kernel, known: tuple[FloatArray, ...], options: tuple[float, ...]) -> tuple[FloatArray, ...]:
     outputs = kernel.batch(*known, *options)
     return outputs if isinstance(outputs, tuple) else (outputs,)
-
-
-def _behind(unknown: int, values: FloatArray) -> FloatArray:
-    out = np.empty(unknown + values.size)
-    out[:unknown] = nan
-    out[unknown:] = values
-    return out
 
 
 def _known(kernel: Kernel, inputs: tuple[FloatArray, ...]) -> tuple[tuple[FloatArray, ...], int]:

@@ -1,6 +1,6 @@
 """All rows of a history at once: the month blocks, both views, and their join by time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -94,9 +94,15 @@ def feature_columns(
     Parameters, errors and bits are those of `feature_matrix`. Months that end before `first` are not computed.
     """
     made, steps = growing_columns(bars, settings, first, columns)
+    grown(steps)
+    return made
+
+
+def grown(steps: Iterable[int]) -> tuple[()]:
+    """Take every step of growing columns, or of a tape; return the steps that are left: none."""
     for _ in steps:
         pass
-    return made
+    return ()
 
 
 def growing_columns(
