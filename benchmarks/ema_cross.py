@@ -21,11 +21,10 @@ class EmaCross(NamedTuple):
 
     def propose(self, row: Row) -> Signal:
         """Return a trade with the cross of the two averages that this bar completed, else no signal."""
-        # a row has no slow average of the bar before: undo the recursion's last step
+        # a row has no slow average of the bar before: ema_50 = weight * close + (1 - weight) * that average
         weight = 2.0 / (self.slow + 1.0)
-        slow_before = (row.ema_50 - weight * row.close) / (1.0 - weight)
         above = row.ema_20 > row.ema_50
-        if above == (row.ema_20_before > slow_before):
+        if above == ((1.0 - weight) * row.ema_20_before > row.ema_50 - weight * row.close):
             return NO_SIGNAL
         side = Side.NONE
         if above and self.middle < row.rsi_14 < self.overbought:

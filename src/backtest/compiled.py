@@ -7,7 +7,8 @@ decorated, nothing is written twice, and live trading never imports this module.
 Two functions of `strategy_manager` dispatch on a strategy's class, which numba cannot: `propose_all` and
 `leader_holds` are linked anew for each set of strategies, as a chain in which every link knows the methods
 of one class. Parameters stay arguments, so other values never compile again. `row_at`, which also reads lists,
-is replaced by its form for matrices.
+is replaced by its form for matrices, and a place in arrays becomes unsigned: of a signed one numba asks at every
+access whether it counts from the end.
 
 numba's disk cache does not see an edit in another file; its folder is therefore named by a hash of all
 sources that are compiled, of the strategies wherever they are written, and of the versions of numba and llvmlite.
@@ -32,6 +33,7 @@ import numpy as np
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numba.core.imputils import lower_cast
 
+from src.backtest.fold import place
 from src.features.feature_matrix import row_at, row_of_matrix
 from src.strategies.base.strategy_base import Strategy
 from src.strategies.base.strategy_manager import leader_holds, propose_all
@@ -69,8 +71,8 @@ def cache_name(strategies: tuple[type[Strategy], ...]) -> str:
         digest.update(f"{kind.__module__} {kind.__qualname__}".encode())
         written_in = getattr(sys.modules.get(kind.__module__), "__file__", None)
         digest.update(Path(written_in).read_bytes() if written_in else b"")
-    for place in _COMPILED:
-        for path in sorted(_SOURCE.glob(place if place.endswith(".py") else f"{place}/**/*.py")):
+    for part in _COMPILED:
+        for path in sorted(_SOURCE.glob(part if part.endswith(".py") else f"{part}/**/*.py")):
             digest.update(path.relative_to(_SOURCE).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -104,6 +106,7 @@ class _Workshop:
     def __init__(self, strategies: tuple[type[Strategy], ...]) -> None:
         self._made: dict[object, Twin] = {}
         self._made[row_at] = self.twin(row_of_matrix)
+        self._made[place] = self._jit(_place, {"unsigned": np.uint64})
         self._made[propose_all] = self._chain(_first_signal, _next_signals, [vars(s)["propose"] for s in strategies])
         self._made[leader_holds] = self._chain(_last_holds, _one_holds, [vars(s)["holds"] for s in strategies])
 
@@ -203,9 +206,14 @@ def _same(value: Any) -> Any:
     return value
 
 
-# The links below run only compiled, where `method` and `rest` stand in their world.
+# What follows runs only compiled, where these names stand for something else.
 method: Twin = _same
 rest: Twin = _same
+unsigned: Twin = _same
+
+
+def _place(k: int) -> Any:
+    return unsigned(k)
 
 
 def _first_signal(strategies: Any, row: Any) -> Any:

@@ -36,6 +36,9 @@ class Position(NamedTuple):
     opened_at: Millis
     fee_due: Money  # the opening fee, collected at the close
     slipped: Money  # what the entry lost against its reference price; part of the result, not a further cost
+    daily: Money  # interest of each started day
+    required: Money  # margin
+    floor: Money  # equity below which the exchange closes it
 
 
 class Ledger(NamedTuple):
@@ -45,7 +48,7 @@ class Ledger(NamedTuple):
     position: Position
 
 
-FLAT: Final = Position(Side.NONE, Lots(0), Ticks(0), Millis(0), Money(0), Money(0))
+FLAT: Final = Position(Side.NONE, Lots(0), Ticks(0), Millis(0), Money(0), Money(0), Money(0), Money(0), Money(0))
 
 
 def share(amount: Money, ppm: int) -> Money:
@@ -67,7 +70,7 @@ def interest(position: Position, at: Millis, costs: CostParams) -> Money:
     days = jst_day(at, costs.interest_hour) - jst_day(position.opened_at, costs.interest_hour)
     if costs.first_day_charged:
         days += 1
-    return Money(days * share(notional(position.entry, position.lots), costs.interest_ppm_per_day))
+    return Money(days * position.daily)
 
 
 def equity(book: Ledger, mark: Ticks, at: Millis, costs: CostParams) -> Money:
@@ -80,12 +83,16 @@ def equity(book: Ledger, mark: Ticks, at: Millis, costs: CostParams) -> Money:
 
 
 def open_position(
-    book: Ledger, side: Side, lots: Lots, fill: Ticks, reference: Ticks, fee_ppm: int, at: Millis
+    book: Ledger, side: Side, lots: Lots, fill: Ticks, reference: Ticks, fee_ppm: int, at: Millis, costs: CostParams
 ) -> Ledger:
     """Return the book after an opening fill; `reference` is the price before slippage."""
-    fee = share(notional(fill, lots), fee_ppm)
+    worth = notional(fill, lots)
+    fee = share(worth, fee_ppm)
     slipped = Money(lots * (fill - reference) * side)
-    return Ledger(book.cash, Position(side, lots, fill, at, fee, slipped))
+    daily = share(worth, costs.interest_ppm_per_day)
+    required = Money(-((-worth * costs.requirement_bps) // BPS))
+    floor = Money(-((-required * costs.losscut_bps) // BPS))
+    return Ledger(book.cash, Position(side, lots, fill, at, fee, slipped, daily, required, floor))
 
 
 def close_position(
@@ -122,11 +129,6 @@ def close_position(
     return Ledger(Money(book.cash + net), FLAT), trade
 
 
-def requirement(position: Position, costs: CostParams) -> Money:
-    """Return the margin a position requires: a share of its entry notional, rounded up."""
-    return Money(-((-notional(position.entry, position.lots) * costs.requirement_bps) // BPS))
-
-
 def margin_level_bps(book: Ledger, mark: Ticks, at: Millis, costs: CostParams) -> int:
     """Return equity over the margin requirement of the open position, in 1/10,000 (100 % is 10,000).
 
@@ -135,7 +137,7 @@ def margin_level_bps(book: Ledger, mark: Ticks, at: Millis, costs: CostParams) -
     ZeroDivisionError
         If flat: without a position there is no level.
     """
-    return equity(book, mark, at, costs) * BPS // requirement(book.position, costs)
+    return equity(book, mark, at, costs) * BPS // book.position.required
 
 
 def losscut_price(book: Ledger, at: Millis, costs: CostParams) -> Ticks:
@@ -144,7 +146,6 @@ def losscut_price(book: Ledger, at: Millis, costs: CostParams) -> Ticks:
     There equity is below the floor; one tick nearer it is not.
     """
     held = book.position
-    floor = -((-requirement(held, costs) * costs.losscut_bps) // BPS)
-    spare = equity(book, held.entry, at, costs) - floor  # what the price may cost before equity is at the floor
+    spare = equity(book, held.entry, at, costs) - held.floor  # what the price may cost before equity is at the floor
     distance = spare // held.lots + 1
     return Ticks(max(held.entry - held.side * distance, 1))

@@ -220,7 +220,7 @@ class Oracle:
         least = ceil(Fraction(required * self.terms.losscut_bps, 10_000))
         spare = self.cash - held.fee - self._interest(bar.closed_at) - least
         steps = floor(Fraction(spare, held.entry.lots)) + 1
-        return max(held.price - held.entry.side * steps, 1)
+        return held.price - held.entry.side * steps
 
     def _see(self, high: int, low: int) -> None:
         self.held.highest = max(self.held.highest, high)

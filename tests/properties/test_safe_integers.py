@@ -113,7 +113,7 @@ def test_a_trade_of_the_largest_size_held_for_a_hundred_days(
 ):
     opened_at = Watched(NOW)
     fill = worse(entry, side, cost.slippage_ppm)
-    book = open_position(Ledger(cash, FLAT), side, size, fill, entry, fee_in, opened_at)
+    book = open_position(Ledger(cash, FLAT), side, size, fill, entry, fee_in, opened_at, cost)
     now = opened_at + held
     assert interest(book.position, now, cost) >= 0
     assert margin_level_bps(book, mark, now, cost) * 1 < SAFE

@@ -14,14 +14,12 @@ from src.trading.ledger import (
     FLAT,
     CostParams,
     Ledger,
-    Position,
     close_position,
     equity,
     interest,
     losscut_price,
     margin_level_bps,
     open_position,
-    requirement,
     share,
     worse,
 )
@@ -45,7 +43,9 @@ round_trips = st.tuples(sides, lots, prices, prices, fees, fees, times, st.integ
 
 def closed(cash, trip, params):
     side, size, entry, exit_, fee_in, fee_out, at, held = trip
-    book = open_position(Ledger(Money(cash), FLAT), side, Lots(size), Ticks(entry), Ticks(entry), fee_in, Millis(at))
+    book = open_position(
+        Ledger(Money(cash), FLAT), side, Lots(size), Ticks(entry), Ticks(entry), fee_in, Millis(at), params
+    )
     return close_position(book, Ticks(exit_), Ticks(exit_), fee_out, Millis(at + held), ExitReason.STOP, params)
 
 
@@ -94,7 +94,9 @@ def test_slippage_moves_a_fill_against_the_order_and_never_below_one_tick(price,
 @given(round_trips, costs, prices)
 def test_equity_marked_at_the_closing_price_is_what_closing_for_free_would_leave(trip, params, mark):
     side, size, entry, _, fee_in, _, at, held = trip
-    book = open_position(Ledger(Money(10**13), FLAT), side, Lots(size), Ticks(entry), Ticks(entry), fee_in, Millis(at))
+    book = open_position(
+        Ledger(Money(10**13), FLAT), side, Lots(size), Ticks(entry), Ticks(entry), fee_in, Millis(at), params
+    )
     worth = equity(book, Ticks(mark), Millis(at + held), params)
     after, _ = close_position(book, Ticks(mark), Ticks(mark), 0, Millis(at + held), ExitReason.TARGET, params)
     assert after.cash == worth
@@ -104,9 +106,11 @@ def test_equity_marked_at_the_closing_price_is_what_closing_for_free_would_leave
 @given(round_trips, costs, st.integers(1, 10**13))
 def test_the_forced_close_is_the_first_price_at_which_equity_is_below_its_floor(trip, params, cash):
     side, size, entry, _, fee_in, _, at, held = trip
-    book = open_position(Ledger(Money(cash), FLAT), side, Lots(size), Ticks(entry), Ticks(entry), fee_in, Millis(at))
+    book = open_position(
+        Ledger(Money(cash), FLAT), side, Lots(size), Ticks(entry), Ticks(entry), fee_in, Millis(at), params
+    )
     now = Millis(at + held)
-    floor = Fraction(requirement(book.position, params) * params.losscut_bps, 10_000)
+    floor = Fraction(book.position.required * params.losscut_bps, 10_000)
     cut = losscut_price(book, now, params)
     assert cut >= 1
     assume(cut > 1)
@@ -117,18 +121,21 @@ def test_the_forced_close_is_the_first_price_at_which_equity_is_below_its_floor(
 @given(round_trips, costs, st.integers(1, 10**13), prices)
 def test_the_margin_level_is_equity_over_a_requirement_rounded_up(trip, params, cash, mark):
     side, size, entry, _, fee_in, _, at, held = trip
-    book = open_position(Ledger(Money(cash), FLAT), side, Lots(size), Ticks(entry), Ticks(entry), fee_in, Millis(at))
+    book = open_position(
+        Ledger(Money(cash), FLAT), side, Lots(size), Ticks(entry), Ticks(entry), fee_in, Millis(at), params
+    )
     now = Millis(at + held)
     exact = Fraction(size * entry * params.requirement_bps, 10_000)
-    assert exact <= requirement(book.position, params) < exact + 1
+    assert exact <= book.position.required < exact + 1
     worth = equity(book, Ticks(mark), now, params)
     level = margin_level_bps(book, Ticks(mark), now, params)
     assert level <= worth * 10_000 / exact if worth >= 0 else level < 0
 
 
 def test_the_smallest_position_has_a_margin_level():
-    book = open_position(Ledger(Money(100), FLAT), Side.BUY, Lots(1), Ticks(1), Ticks(1), 0, Millis(0))
-    assert margin_level_bps(book, Ticks(1), Millis(0), CostParams(interest_ppm_per_day=0)) == 1_000_000
+    costs = CostParams(interest_ppm_per_day=0)
+    book = open_position(Ledger(Money(100), FLAT), Side.BUY, Lots(1), Ticks(1), Ticks(1), 0, Millis(0), costs)
+    assert margin_level_bps(book, Ticks(1), Millis(0), costs) == 1_000_000
 
 
 def test_an_account_without_a_position_has_no_margin_level():
@@ -137,7 +144,7 @@ def test_an_account_without_a_position_has_no_margin_level():
 
 
 @pytest.mark.parametrize(
-    ("opened", "at", "hour", "first", "days"),
+    ("begun", "at", "hour", "first", "days"),
     [
         ("23:59", 1, 0, True, 2),
         ("23:59", 1, 0, False, 1),
@@ -148,9 +155,10 @@ def test_an_account_without_a_position_has_no_margin_level():
         ("07:00", 24 * 60 - 1, 7, False, 0),
     ],
 )
-def test_interest_is_due_for_each_started_japanese_day(opened, at, hour, first, days):
-    hours, minutes = (int(part) for part in opened.split(":"))
+def test_interest_is_due_for_each_started_japanese_day(begun, at, hour, first, days):
+    hours, minutes = (int(part) for part in begun.split(":"))
     start = 1_700_000_000_000 // DAY * DAY - JST_OFFSET + hours * HOUR + minutes * 60_000
-    held = Position(Side.BUY, Lots(10), Ticks(10**7), Millis(start), Money(0), Money(0))
     params = CostParams(interest_hour=hour, first_day_charged=first)
-    assert interest(held, Millis(start + at * 60_000), params) == days * 40_000  # 0.04 % of 100,000,000
+    flat, price = Ledger(Money(0), FLAT), Ticks(10**7)
+    held = open_position(flat, Side.BUY, Lots(10), price, price, 0, Millis(start), params)
+    assert interest(held.position, Millis(start + at * 60_000), params) == days * 40_000  # 0.04 % of 100,000,000

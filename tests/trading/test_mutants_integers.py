@@ -86,7 +86,7 @@ def test_the_watch_itself_notices():
 def test_a_trade_is_booked_and_marked_without_a_float(side, size, entry, mark, out, fee_in, fee_out, at, held, params):
     now = at + held
     fill = worse(entry, side, params.slippage_ppm)
-    book = open_position(Ledger(Exact(10**13), FLAT), side, size, fill, entry, fee_in, at)
+    book = open_position(Ledger(Exact(10**13), FLAT), side, size, fill, entry, fee_in, at, params)
     sums = [fill, share(size * entry, fee_in), interest(book.position, now, params), equity(book, mark, now, params)]
     sums += [margin_level_bps(book, mark, now, params), losscut_price(book, now, params)]
     after, trade = close_position(book, out, mark, fee_out, now, ExitReason.STOP, params)

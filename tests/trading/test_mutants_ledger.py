@@ -28,7 +28,7 @@ CLOSED = Millis(OPENED + 2 * DAY)  # the third started day
 )
 def test_the_record_of_a_trade_holds_all_that_happened_to_it(side, fill_in, fill_out, gross, fee, interest):
     book = Ledger(Money(10**10), FLAT)
-    book = open_position(book, side, Lots(10), Ticks(fill_in), Ticks(10_000_000), 1_000, OPENED)
+    book = open_position(book, side, Lots(10), Ticks(fill_in), Ticks(10_000_000), 1_000, OPENED, CostParams())
     after, trade = close_position(
         book, Ticks(fill_out), Ticks(10_200_000), 1_200, CLOSED, ExitReason.TARGET, CostParams()
     )

@@ -134,7 +134,7 @@ def test_a_stopped_out_order_never_loses_more_than_its_budget(side, cash, price,
     got = size_position(Money(cash), Ticks(price), stop, CALM, fee, state, params, costs)
     assume(got.lots > 0)
     fill = worse(Ticks(price), side, costs.slippage_ppm)
-    book = open_position(Ledger(Money(cash), FLAT), side, got.lots, fill, Ticks(price), fee, Millis(0))
+    book = open_position(Ledger(Money(cash), FLAT), side, got.lots, fill, Ticks(price), fee, Millis(0), costs)
     level = Ticks(max(fill - side * stop, 1))
     out = worse(level, Side(-side), costs.slippage_ppm)
     _, trade = close_position(
@@ -151,7 +151,7 @@ def test_after_stop_and_gap_the_margin_level_keeps_its_distance(side, cash, pric
     got = size_position(Money(cash), Ticks(price), stop, CALM, fee, state, params, costs)
     assume(got.lots > 0)
     costs = costs._replace(first_day_charged=False)
-    book = open_position(Ledger(Money(cash), FLAT), side, got.lots, Ticks(price), Ticks(price), fee, Millis(0))
+    book = open_position(Ledger(Money(cash), FLAT), side, got.lots, Ticks(price), Ticks(price), fee, Millis(0), costs)
     gapped = price - side * (stop + price * params.gap_ppm // 1_000_000)
     level = margin_level_bps(book, Ticks(gapped), Millis(0), costs)
     assert level >= costs.losscut_bps * params.losscut_distance_bps // 10_000 - 1

@@ -60,6 +60,8 @@ def leader_holds(strategies: tuple[Strategy, ...], leader: int, row: Row, side: 
 
 def combine(signals: tuple[Signal, ...], weights: tuple[float, ...], params: VoteParams) -> Vote:
     """Return the vote of `signals` under `weights` (same length and order); see the module's algebra."""
+    if not _anyone(signals):
+        return NO_VOTE
     buyers, sellers = 0, 0
     buy_weight, sell_weight, buy_strength, sell_strength = 0.0, 0.0, 0.0, 0.0
     for k in range(len(signals)):
@@ -86,6 +88,14 @@ def combine(signals: tuple[Signal, ...], weights: tuple[float, ...], params: Vot
     if side == Side.NONE or won / total < params.min_agreement - _ROUNDING:
         return Vote(Side.NONE, True, 0.0, 0.0, -1)
     return Vote(side, False, net / total, won / _sum(weights), _leader(signals, weights, side))
+
+
+def _anyone(signals: tuple[Signal, ...]) -> bool:
+    """Return whether any strategy speaks; on most bars none does, and there is nothing to weigh."""
+    for k in range(len(signals)):  # noqa: SIM110 - a generator does not compile
+        if signals[k].side != Side.NONE:
+            return True
+    return False
 
 
 def _sum(weights: tuple[float, ...]) -> float:

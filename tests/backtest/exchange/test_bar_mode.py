@@ -226,8 +226,9 @@ def test_a_forced_close_happens_at_the_first_price_at_which_the_margin_is_too_lo
     exchange.submit(who, ask("buy", "0.1", **LONG))
     until(market, Phase.JUDGE)
     _, (price, lots, maker) = trades(exchange, who)
-    book = open_position(Ledger(600_000_000, FLAT), Side.BUY, 1_000, 1_001_000, 1_000_000, 1_000, NOON + BAR_15M)
-    cut = losscut_price(book, NOON + 2 * BAR_15M, CostParams())
+    costs, flat = CostParams(), Ledger(600_000_000, FLAT)
+    book = open_position(flat, Side.BUY, 1_000, 1_001_000, 1_000_000, 1_000, NOON + BAR_15M, costs)
+    cut = losscut_price(book, NOON + 2 * BAR_15M, costs)
     assert (price, lots, maker) == (worse(cut, Side.SELL, 1_000), 1_000, False)
     assert 500_000 < cut < 1_000_000
     assert position(exchange, who).lots == 0

@@ -96,7 +96,7 @@ def test_interest_agrees_with_the_ledger_of_the_backtest(hour, first, span):
     exchange.submit(tested, ask("buy", "0.1234", position="long"))
     exchange.advance(Millis(NOON + span))
     costs = CostParams(interest_hour=hour, first_day_charged=first)
-    book = open_position(Ledger(0, None), 1, 1_234, PRICE + 1_000, PRICE, 1_000, NOON)
+    book = open_position(Ledger(0, None), 1, 1_234, PRICE + 1_000, PRICE, 1_000, NOON, costs)
     assert position(exchange, tested).unrealized_interest == ledger_interest(book.position, exchange.now, costs)
     assert position(exchange, tested).unrealized_fee == book.position.fee_due
 

@@ -6,7 +6,7 @@ import pytest
 
 from src.backtest.simulated_exchange import CircuitMode, MarginState, SimulatedExchange
 from src.core.domain.time import DAY, HOUR, Millis
-from src.trading.ledger import CostParams, Ledger, Position, losscut_price
+from src.trading.ledger import FLAT, CostParams, Ledger, losscut_price, open_position
 from tests.backtest.exchange.made_exchange import (
     NOON,
     PAIR,
@@ -117,8 +117,10 @@ def test_the_forced_close_comes_at_the_price_the_backtests_ledger_says(side):
     exchange, tested, maker = busy(jpy=1_000_000, btc=0)
     exchange.submit(tested, ask("buy" if side == "long" else "sell", "0.15", position=side))
     held, sign = position(exchange, tested, side), 1 if side == "long" else -1
-    book = Ledger(10**10, Position(sign, 1_500, held.average_price, NOON, held.unrealized_fee, 0))
-    line = losscut_price(book, NOON, CostParams())
+    costs, paid = CostParams(), held.average_price
+    book = open_position(Ledger(10**10, FLAT), sign, 1_500, paid, paid, 0, NOON, costs)
+    book = book._replace(position=book.position._replace(fee_due=held.unrealized_fee))
+    line = losscut_price(book, NOON, costs)
     trade_at(exchange, maker, line + sign)
     assert position(exchange, tested, side).lots == 1_500
     trade_at(exchange, maker, line)
