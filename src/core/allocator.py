@@ -10,7 +10,7 @@ from typing import Final
 
 _TRIM_THRESHOLD: Final = -1  # names of `mallopt` parameters, from malloc.h
 _MMAP_THRESHOLD: Final = -3
-_LARGEST_KEPT: Final = 32 << 20  # bytes of one array; glibc takes no more
+_LARGEST_KEPT: Final = 512 << 20  # bytes of one array
 _KEPT: Final = 1 << 30  # bytes that may lie free
 
 

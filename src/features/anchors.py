@@ -8,8 +8,6 @@ A history that does not reach back to the anchors leaves the whole month cold, h
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from src.core.domain.time import DAY, Millis, month_start, next_month_start
 from src.features.bars import IntArray
 
@@ -28,11 +26,16 @@ class Block(NamedTuple):
 
 def month_blocks(closed_at: IntArray, first: int = 0) -> Iterator[Block]:
     """Yield the months of the bars from number `first` on, in order; a bar closed at the turn is the new month's."""
-    while first < closed_at.size:
-        month = month_start(Millis(int(closed_at[first])))
-        end = int(np.searchsorted(closed_at, next_month_start(month), side="left"))
-        yield Block(month, first, end)
-        first = end
+    if first >= closed_at.size:
+        return
+    months, last = [month_start(Millis(int(closed_at[first])))], int(closed_at[-1])
+    while (turn := next_month_start(months[-1])) <= last:
+        months.append(turn)
+    ends = [*closed_at.searchsorted(months[1:], side="left").tolist(), closed_at.size]
+    for month, end in zip(months, ends, strict=True):
+        if end > first:  # not one in which no bar was seen
+            yield Block(month, first, end)
+            first = end
 
 
 def anchor(month: Millis, span: int) -> Millis:

@@ -200,9 +200,13 @@ class ArrayEngine(Engine[FloatArray]):
                 for output in outputs:
                     output[fold.start : start] = nan
             if start < fold.stop:
-                parts = _batch(kernel, tuple([x[start : fold.stop] for x in inputs]), options)
-                for output, part in zip(outputs, parts, strict=True):
-                    output[start : fold.stop] = part
+                here = slice(start, fold.stop)
+                parts = kernel.batch(*[x[here] for x in inputs], *options)
+                if kernel.outputs == 1:
+                    outputs[0][here] = parts
+                else:
+                    for output, part in zip(outputs, parts, strict=True):
+                        output[here] = part
         return outputs
 
     def _places(self, x: FloatArray) -> Sequence[slice]:

@@ -193,9 +193,8 @@ def _fill_own(
     target: FloatArray, bars: BarColumns, months: list[Block], settings: FeatureSettings, columns: ColumnSet
 ) -> None:
     """Write some months' columns of the 15-minute view."""
-    spans = [
-        slice(_first_opened(bars.closed_at, BAR_15M, anchor(month.month, SPAN_15M)), month.end) for month in months
-    ]
+    begins = _first_opened(bars.closed_at, BAR_15M, [anchor(month.month, SPAN_15M) for month in months])
+    spans = [slice(begin, month.end) for begin, month in zip(begins, months, strict=True)]
     inputs = ArrayInputs(bars, settings, spans)
     made = columns.own(ArrayEngine(inputs.finite, inputs.folds), inputs)
     own = [slice(fold.stop - (m.end - m.first), fold.stop) for m, fold in zip(months, inputs.folds, strict=True)]
@@ -217,13 +216,9 @@ def _fill_slow(
 
     A 4-hour bar is joined to the 15-minute bars that close at its end or later, until the next one's end.
     """
-    spans = [
-        slice(
-            _first_opened(view.closed_at, BAR_4H, anchor(month.month, SPAN_4H)),
-            int(np.searchsorted(view.since, month.end, side="left")),
-        )
-        for month in months
-    ]
+    begins = _first_opened(view.closed_at, BAR_4H, [anchor(month.month, SPAN_4H) for month in months])
+    ends = view.since.searchsorted([month.end for month in months], side="left").tolist()
+    spans = [slice(begin, end) for begin, end in zip(begins, ends, strict=True)]
     inputs = ArrayInputs(view, settings, spans)
     made = columns.slow(ArrayEngine(inputs.finite, inputs.folds), inputs)
     seen = _seen(view, months, spans, inputs.folds)
@@ -249,15 +244,16 @@ class _Seen(NamedTuple):
 def _seen(view: FourHourView, months: list[Block], spans: list[slice], folds: list[slice]) -> _Seen:
     """Return what is seen: in each month first the newest bar that ended before it, then each bar that ends in it."""
     places, closed_at, since = [], [], []
-    for month, span, fold in zip(months, spans, folds, strict=True):
-        begun = int(np.searchsorted(view.since[span], month.first, side="right"))  # bars that ended before the month
-        if not begun:
+    ended = view.since.searchsorted([month.first for month in months], side="right").tolist()  # before each month
+    for month, span, fold, end in zip(months, spans, folds, ended, strict=True):
+        following = max(end, span.start)  # the first bar that ends in the month
+        known = max(end - 1, span.start)
+        if end <= span.start:
             places.append(np.array([folds[-1].stop]))
             closed_at.append(np.array([NO_VIEW]))
-        known = max(begun - 1, 0)
-        places.append(np.arange(fold.start + known, fold.stop))
-        closed_at.append(view.closed_at[span.start + known : span.stop])
-        since += [np.array([month.first]), view.since[span.start + begun : span.stop]]
+        places.append(np.arange(fold.start + known - span.start, fold.stop))
+        closed_at.append(view.closed_at[known : span.stop])
+        since += [np.array([month.first]), view.since[following : span.stop]]
     rows = np.diff(np.concatenate([*since, np.array([months[-1].end])]))
     return _Seen(np.concatenate(places), np.concatenate(closed_at), rows)
 
@@ -271,5 +267,7 @@ def _finite(target: FloatArray) -> BoolArray | None:
     return finite
 
 
-def _first_opened(closed_at: IntArray, length: int, at: Millis) -> int:
-    return int(np.searchsorted(closed_at, at + length, side="left"))
+def _first_opened(closed_at: IntArray, length: int, moments: Sequence[Millis]) -> list[int]:
+    """Return the first bar that was opened at or after each moment, given how long a bar is."""
+    found: list[int] = closed_at.searchsorted([at + length for at in moments], side="left").tolist()
+    return found

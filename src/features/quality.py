@@ -58,8 +58,7 @@ def base_codes(volume: IntArray, after_gaps: IntArray, bars_after_gap: int) -> I
     bars_after_gap
         How many bars from each of them on carry the gap.
     """
-    codes = np.zeros(volume.size, dtype=np.int64)
-    codes[volume == 0] = Quality.QUIET
+    codes: IntArray = np.multiply(volume == 0, Quality.QUIET, dtype=np.int64)
     for first in after_gaps[after_gaps > -bars_after_gap].tolist():
         codes[max(first, 0) : first + bars_after_gap] = Quality.AFTER_GAP
     return codes
