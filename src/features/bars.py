@@ -149,10 +149,7 @@ class ArrayInputs:
 
     def _taken(self, column: IntArray) -> FloatArray:
         """Return the spans of a column end to end, as floats: whole numbers below 2^53 lose nothing."""
-        taken = np.empty(self.folds[-1].stop if self.folds else 0)
-        for span, fold in zip(self._spans, self.folds, strict=True):
-            taken[fold] = column[span]
-        return taken
+        return np.concatenate([column[span] for span in self._spans], dtype=np.float64)
 
     def _kept(self, column: FloatArray) -> FloatArray:
         self.finite[id(column)] = column

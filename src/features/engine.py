@@ -193,21 +193,16 @@ class ArrayEngine(Engine[FloatArray]):
     def run(self, kernel: Kernel, inputs: tuple[FloatArray, ...], options: tuple[float, ...]) -> tuple[FloatArray, ...]:
         """Return the outputs over the columns, NaN until defined in each fold."""
         folds = self._places(inputs[0])
-        starts = self._first_known(folds, kernel, inputs)
-        outputs = tuple([np.empty(inputs[0].size) for _ in range(kernel.outputs)])
-        for fold, start in zip(folds, starts, strict=True):
+        parts = []
+        for fold, start in zip(folds, self._first_known(folds, kernel, inputs), strict=True):
             if start > fold.start:
-                for output in outputs:
-                    output[fold.start : start] = nan
+                parts.append((np.full(start - fold.start, nan),) * kernel.outputs)
             if start < fold.stop:
                 here = slice(start, fold.stop)
-                parts = kernel.batch(*[x[here] for x in inputs], *options)
-                if kernel.outputs == 1:
-                    outputs[0][here] = parts
-                else:
-                    for output, part in zip(outputs, parts, strict=True):
-                        output[here] = part
-        return outputs
+                parts.append(_batch(kernel, tuple([x[here] for x in inputs]), options))
+        if not parts:
+            return (np.empty(0),) * kernel.outputs
+        return parts[0] if len(parts) == 1 else tuple([np.concatenate(one) for one in zip(*parts, strict=True)])
 
     def _places(self, x: FloatArray) -> Sequence[slice]:
         return [slice(0, x.size)] if self._folds is None else self._folds
