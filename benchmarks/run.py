@@ -24,6 +24,7 @@ from benchmarks.environments import FOLDER, PEERS, ROOT, Peer, python_of
 from benchmarks.figures import Case, Line, as_table, tabulate
 from benchmarks.reference import simulate
 from benchmarks.work import SIZES, load_bars, make_bars, parameter_sets, reference_path
+from src.core.machine import core_count
 
 BASE: Final = "vectorbt[rust]"
 RESULTS: Final = ROOT / "benchmarks" / "results.json"
@@ -120,11 +121,6 @@ def run(python: Path, module: str, words: list[str], cores: int) -> dict[str, An
         os.sched_setaffinity(0, everything)
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return measured
-
-
-def core_count() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def machine() -> dict[str, str | int]:

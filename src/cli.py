@@ -545,8 +545,8 @@ def drill(
 ) -> None:
     """Kill the order engine at every step under every fault, on a simulated exchange, and check what it recovers to."""
     import asyncio
-    import os
 
+    from src.core.machine import core_count
     from src.core.orchestration.drill.matrix import Drilled
     from src.core.orchestration.drill.matrix import drill as run_drill
     from src.core.orchestration.drill.report import failures, summary, table
@@ -562,7 +562,7 @@ def drill(
                     proceed("worlds drilled", sum(one.ends_world for one in drilled), worlds[0])
         return drilled
 
-    workers = processes or ((os.cpu_count() or 1) if whole else 1)
+    workers = processes or (core_count() if whole else 1)
     drilled = asyncio.run(run())
     for line in (*table(drilled), "", *failures(drilled), summary(drilled)):
         typer.echo(line)

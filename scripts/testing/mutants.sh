@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 python="$PWD/.venv/bin/python"
 copy="$(mktemp -d "${TMPDIR:-/tmp}/mutants-XXXXXX")"
-cp -R tests pyproject.toml "$copy"
+cp -R tests config pyproject.toml "$copy"
 cp -R src "$copy/trader"
 cp scripts/testing/mutants.cfg "$copy/setup.cfg"
 cd "$copy"
@@ -21,7 +21,8 @@ cat >>tests/conftest.py <<'EXAMPLES'
 
 settings.register_profile("mutants", parent=settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
 EXAMPLES
-find trader tests -name '*.py' -exec sed -E -i.bak 's/^( *)(from|import) src([. ])/\1\2 trader\3/' {} +
+find trader tests -name '*.py' -exec sed -E -i.bak \
+    -e 's/^( *)(from|import) src([. ])/\1\2 trader\3/' -e 's/"src\./"trader./g' {} +
 find . \( -name '*.bak' -o -name __pycache__ \) -prune -exec rm -rf {} +
 
 # Real candles and the trader's own trial ledger have no part in this.

@@ -1,7 +1,6 @@
 """One run of the fold over a tape, interpreted or compiled: what engine, sweep and checks share."""
 
 import importlib
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from src.backtest.fold import (
 from src.backtest.tape import as_lists
 from src.core.config.settings import BacktestSettings
 from src.core.domain.market import Bar, Money
+from src.core.machine import core_count
 from src.features.feature_matrix import grown
 from src.trading.decision import Params
 
@@ -102,11 +102,6 @@ class Player:
             return played
         write_trade(output.trades, played.trades, trade)
         return Played(world, played.trades + 1)
-
-
-def core_count() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 Reached = tuple[int, World, int]

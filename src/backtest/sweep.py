@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 from src.backtest.fold import MarketParams, Tape, brief_output
 from src.backtest.independent_trials import independent_trials
 from src.backtest.parameter_space import Axis, SettingsOfSets, Value, read_axes, value_in, value_sets
-from src.backtest.playback import Player, Progress, compiled_player, core_count, interpreted_player, is_compiled, silent
+from src.backtest.playback import Player, Progress, compiled_player, interpreted_player, is_compiled, silent
 from src.backtest.preparation import (
     Stretch,
     chosen_params,
@@ -47,6 +47,7 @@ from src.core.config import Settings
 from src.core.domain.market import Instrument, Money
 from src.core.domain.time import BAR_15M, Millis, format_jst
 from src.core.exceptions import ConfigError
+from src.core.machine import core_count
 from src.core.orchestration.cluster import connected, other_program
 from src.core.orchestration.wiring import feature_settings, instrument, market_params
 from src.trading.columns_read import columns_of

@@ -7,13 +7,13 @@ from src.core.domain.account import Prediction, PredictionStatus
 from src.core.domain.market import Lots, Money, Side, Ticks
 from src.core.domain.orders import ExitReason, Reason
 from src.core.domain.time import Millis
-from src.strategies.base.strategy_manager import combine, propose_all
+from src.strategies.base.strategy_manager import NO_VOTE, combine, propose_all
 from src.strategies.utils.constants import Signal
-from src.trading.decision import State, entered, fresh_state
+from src.trading.decision import ExitParams, State, close_reason, entered, fresh_state, wanted_probability
 from src.trading.drawdown_manager import fresh_risk
 from src.trading.exits import NO_PLAN, exit_at_close, plan_from_fill
 from src.trading.fee_schedule import fee_columns
-from src.trading.risk import ApprovedOrder, ModelParams, approve, refusal, risk_gate, shape_entry
+from src.trading.risk import ApprovedOrder, ModelParams, approve, break_even, refusal, risk_gate, shape_entry
 from tests.strategies.made_rows import AT, PRICE
 from tests.trading.situations import EQUITY, WILLING, changed, decided, holding
 from tests.trading.test_decision import BREAKDOWN, SELLERS
@@ -140,3 +140,27 @@ def test_the_shortest_holding_time_is_kept_from_the_first_millisecond_on():
 def test_fee_columns_have_the_type_the_fold_is_compiled_for():
     for column in fee_columns(np.array([], np.int64)):
         assert (column.dtype, column.shape) == (np.int64, (0,))
+
+
+@pytest.mark.parametrize(
+    ("readable", "asked", "why"),
+    [
+        (True, True, ExitReason.REASON_ENDED),
+        (False, True, ExitReason.NONE),  # a row that says nothing does not say that the reason has ended
+        (True, False, ExitReason.NONE),
+        (False, False, ExitReason.NONE),
+    ],
+)
+def test_a_reason_that_ended_closes_only_where_it_is_asked_for_and_can_be_read(readable, asked, why):
+    plan = plan_from_fill(Side.BUY, Ticks(1_000), Millis(0), 0, Ticks(100), Ticks(0), Ticks(0), 0, Money(1))
+    params = ExitParams(when_reason_ends=asked)
+    found = close_reason(plan, Side.BUY, Ticks(1_000), Millis(1), readable, holds=False, against=False, params=params)
+    assert found == why
+
+
+def test_where_nothing_is_proposed_the_model_would_have_to_be_certain():
+    assert wanted_probability(NO_VOTE, (), WILLING.account, WILLING.params) == 1.0
+
+
+def test_a_trade_smaller_than_one_unit_has_a_break_even_too():
+    assert break_even(0.25, 0.5, 0.0, ModelParams(min_edge=0.0)) == pytest.approx(1 / 3)
