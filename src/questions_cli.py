@@ -238,6 +238,59 @@ def report(
         typer.echo(path)
 
 
+@questions.command()
+def dashboard(
+    mode: ModeOption = Trading.LIVE,
+    config: ConfigOption = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Where it listens on this machine; 0: any that is free.")
+    ] = 8300,
+) -> None:
+    """Show the trader in a browser on this machine: state, the reason of every bar, market, trades and equity."""
+    import asyncio
+    import secrets
+    import signal
+
+    try:
+        from plotly.offline import get_plotlyjs
+    except ModuleNotFoundError as e:
+        raise ConfigError(
+            "the dashboard is drawn by plotly, which is not installed",
+            remedy="install the packages of research: bash scripts/setup_venv.sh research",
+        ) from e
+
+    from src.core.clock import SystemClock
+    from src.core.orchestration.questions.explanation import explain_line
+    from src.core.orchestration.questions.overview import WINDOWS, Overview
+    from src.monitoring.dashboard import Dashboard
+
+    settings = settings_of(mode, config)
+    token = secrets.token_urlsafe(32)
+
+    async def serve() -> None:
+        with journal_of(settings) as reader:
+            overview, clock = Overview(reader, settings), SystemClock()
+            page = Dashboard(
+                f"{settings.mode} {settings.market.symbol}",
+                settings.language,
+                lambda days: overview.read(clock.now(), days),
+                lambda at: explain_line(reader, at, settings),
+                windows=WINDOWS,
+                token=token,
+                charts=get_plotlyjs(),
+            )
+            ended = asyncio.Event()
+            for each in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(each, ended.set)
+            listening = await page.start(port)
+            typer.echo(f"http://127.0.0.1:{listening}/enter?token={token}")
+            typer.echo("open this address in a browser on this machine; Ctrl-C ends the page, not the trader", err=True)
+            await ended.wait()
+            await page.close()
+
+    asyncio.run(serve())
+
+
 def moment_of(text: str | None, option: str, otherwise: int) -> "Millis":
     """Return the moment that an option names, or another one where it is not given.
 

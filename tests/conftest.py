@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.canary", "tests.compiled_code", "tests.twin_process", "tests.trader_journal"]
+pytest_plugins = ["tests.canary", "tests.compiled_code", "tests.twin_process", "tests.trader_journal", "tests.browser"]
 
 # A shared machine is slow at times; a deadline would make that a failure. Everything else stays as hypothesis has it
 # (on a CI machine: the same examples every time).

@@ -6,16 +6,15 @@ browser, so on this machine only requests that name this machine are answered.
 """
 
 import hmac
-import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from src.core.domain.health import Health, Phase
 from src.core.domain.time import SECOND, Millis
 from src.core.exceptions import ConfigError
+from src.monitoring.loopback import host_of, is_near
 from src.monitoring.metrics import CONTENT_TYPE, Metrics
 
 TOKEN: Final = "MONITORING_TOKEN"  # noqa: S105 - the name of the variable
@@ -109,7 +108,7 @@ class HealthServer:
         ConfigError
             If nobody can listen there.
         """
-        self._near = _is_near(host)
+        self._near = is_near(host)
         app = web.Application(middlewares=[self._guard])
         app.add_routes(
             [web.get("/healthz", self._healthz), web.get("/readyz", self._readyz), web.get("/metrics", self._read)]
@@ -134,7 +133,7 @@ class HealthServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self._near and not _is_near(_host_of(request)):
+        if self._near and not is_near(host_of(request)):
             return _answer(403, {"error": "this address is not one of this machine"})
         return await handler(request)
 
@@ -164,18 +163,3 @@ class HealthServer:
 def _answer(status: int, body: Mapping[str, object]) -> web.Response:
     challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     return web.json_response(body, status=status, headers={**_HEADERS, **challenge})
-
-
-def _host_of(request: web.Request) -> str:
-    try:
-        return urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_near(host: str) -> bool:
-    """Return whether `host` is an address of this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,17 +1,12 @@
 """The report's page in a real browser: it loads, speaks both languages, zooms, and fits phone and desk."""
 
 import asyncio
-import os
-import shutil
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -20,9 +15,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from src.backtest.engine import BacktestEngine
 from src.backtest.report import write_report
 from src.backtest.reporter import write_run
-
-WIDE, PHONE = (1600, 1000), (390, 844)
-PATIENCE = 120  # seconds: the machine may be busy
+from tests.browser import PATIENCE, PHONE, WIDE, drawn, open_on
 
 
 @pytest.fixture(scope="module")
@@ -37,37 +30,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "all"
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("chromium and chromedriver are not installed: the page is not looked at")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    profile = tmp_path_factory.mktemp("profile")
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=Service(driver, log_output=os.devnull))
-    yield opened
-    opened.quit()
-
-
 def look(browser: WebDriver, folder: Path, size: tuple[int, int] = WIDE, colours: str = "light") -> None:
     """Open the page on a screen of a given size and wait until everything is drawn."""
-    width, height = size
-    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": width < 600})
-    wanted = {"features": [{"name": "prefers-color-scheme", "value": colours}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wanted)
-    browser.get_log("browser")  # what an earlier page said is read and forgotten
-    browser.get((folder / "report.html").as_uri())
-    drawn(browser)
-
-
-def drawn(browser: WebDriver) -> None:
-    WebDriverWait(browser, PATIENCE).until(lambda b: b.execute_script("return document.documentElement.dataset.ready"))
+    open_on(browser, (folder / "report.html").as_uri(), size, colours)
 
 
 def ask(browser: WebDriver, script: str) -> Any:

@@ -123,9 +123,15 @@ def status_table(status: Status, pair: Instrument, language: str) -> Table:
     table = Table(title=words["title"], show_header=False, box=box.SIMPLE, title_justify="left")
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value, alarming in _lines(status, pair, language):
-        table.add_row(words[name], Text(value, style="bold red" if alarming else ""))
+    for name, value, alarming in status_lines(status, pair, language):
+        table.add_row(name, Text(value, style="bold red" if alarming else ""))
     return table
+
+
+def status_lines(status: Status, pair: Instrument, language: str) -> list[tuple[str, str, bool]]:
+    """Return the status line by line: what it is about, what is to be said, and whether it asks for attention."""
+    words = _WORDS[language]
+    return [(words[name], said, alarming) for name, said, alarming in _lines(status, pair, language)]
 
 
 def _lines(status: Status, pair: Instrument, language: str) -> list[tuple[str, str, bool]]:
