@@ -38,7 +38,8 @@ def open_on(browser: WebDriver, address: str, size: tuple[int, int] = WIDE, colo
     browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": width < 600})
     wanted = {"features": [{"name": "prefers-color-scheme", "value": colours}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wanted)
-    browser.get_log("browser")  # what an earlier page said is read and forgotten
+    browser.get("about:blank")  # an earlier page may still be asking for something
+    browser.get_log("browser")  # what it said is read and forgotten
     browser.get(address)
     drawn(browser)
 

@@ -106,7 +106,7 @@ def test_where_only_the_traders_packages_are_installed_it_says_what_is_missing()
     hidden = "import sys; sys.modules['plotly'] = None; from src.cli import main; main()"
     words = [sys.executable, "-B", "-c", hidden, "dashboard", "--mode", "paper"]
     done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "what to do: install the packages of research" in done.stderr
 
 
