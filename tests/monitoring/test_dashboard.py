@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from src.core.exceptions import ConfigError, JournalFailed, NoCandles
 from src.monitoring.dashboard import Dashboard
 from src.monitoring.dashboard.page import WORDS, page
-from src.monitoring.dashboard.server import COOKIE
+from src.monitoring.dashboard.server import cookie_name
 
 TOKEN = "canary-token-0123456789"
 WINDOWS = (1, 7, 30)
@@ -58,7 +59,7 @@ async def site(journal: Journal) -> AsyncIterator[str]:
 
 
 async def ask(url: str, method: str = "GET", cookie: str | None = TOKEN, **headers: str) -> Answer:
-    cookies = {} if cookie is None else {COOKIE: cookie}
+    cookies = {} if cookie is None else {cookie_name(urlsplit(url).port or 0): cookie}
     async with (
         aiohttp.ClientSession(cookies=cookies, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
         session.request(method, url, headers=headers, allow_redirects=False) as reply,
@@ -71,7 +72,7 @@ async def test_the_printed_address_leaves_a_cookie_and_goes_on_without_its_token
     assert status == 303
     assert headers["Location"] == "/"
     assert {part.strip() for part in headers["Set-Cookie"].split(";")} >= {
-        f"{COOKIE}={TOKEN}",
+        f"{cookie_name(urlsplit(site).port or 0)}={TOKEN}",
         "HttpOnly",
         "SameSite=Strict",
     }
@@ -171,6 +172,28 @@ async def test_a_port_that_is_taken_is_told(journal):
         with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1, port {port}") as refused:
             await journal.server().start(port)
     assert "--port" in refused.value.remedy
+
+
+async def test_two_pages_on_one_machine_do_not_take_each_others_cookie(journal, site):
+    second = journal.server()
+    port = await second.start(0)
+    cookies = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=cookies) as session:
+        for address in (site, f"http://127.0.0.1:{port}"):
+            async with session.get(f"{address}/enter?token={TOKEN}") as reply:
+                assert reply.status == 200
+        for address in (site, f"http://127.0.0.1:{port}"):
+            async with session.get(f"{address}/overview?days=1") as reply:
+                assert reply.status == 200
+    await second.close()
+    assert len({cookie.key for cookie in cookies}) == 2
+
+
+async def test_a_number_that_is_none_is_never_sent(site, journal):
+    journal.overview = lambda _: {"equity": float("nan")}
+    status, text, _ = await ask(f"{site}/overview?days=1")
+    assert status == 500
+    assert "NaN" not in text
 
 
 def test_both_languages_say_the_same_things():

@@ -7,7 +7,9 @@ There is no way to change anything: every request but GET is refused.
 
 import asyncio
 import hmac
+import json
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -18,7 +20,6 @@ from src.monitoring.dashboard.page import SCRIPT, STYLE, page
 from src.monitoring.loopback import host_of, is_near
 
 ADDRESS: Final = "127.0.0.1"
-COOKIE: Final = "trader_dashboard"
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data: blob:; connect-src 'self'; "
@@ -30,6 +31,8 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": _POLICY,
 }
+
+_DUMPS: Final = partial(json.dumps, ensure_ascii=False, allow_nan=False)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -71,6 +74,7 @@ class Dashboard:
         self._token = token
         self._charts = charts
         self._one_at_a_time = asyncio.Lock()  # pages left open in several windows do not read the journal at once
+        self._cookie = ""  # its name
         self._runner: web.AppRunner | None = None
 
     async def start(self, port: int) -> int:
@@ -108,7 +112,9 @@ class Dashboard:
                 f"the dashboard cannot listen on {ADDRESS}, port {port}: {getattr(e, 'strerror', None) or e}",
                 remedy="choose another port with --port (0 takes one that is free), or end what listens there",
             ) from e
-        return int(self._runner.addresses[0][1])
+        listening = int(self._runner.addresses[0][1])
+        self._cookie = cookie_name(listening)
+        return listening
 
     async def close(self) -> None:
         """Stop listening."""
@@ -122,7 +128,7 @@ class Dashboard:
             return _answer(403, {"error": "this address is not one of this machine"})
         if request.method not in ("GET", "HEAD"):
             return _answer(405, {"error": "this page only reads"})
-        if request.path != "/enter" and not self._knows(request.cookies.get(COOKIE, "")):
+        if request.path != "/enter" and not self._knows(request.cookies.get(self._cookie, "")):
             return _answer(401, {"error": "open the address that `dashboard` printed when it was started"})
         try:
             return await handler(request)
@@ -136,7 +142,7 @@ class Dashboard:
         if not self._knows(request.query.get("token", "")):
             return _answer(401, {"error": "this is not the address that `dashboard` printed when it was started last"})
         answer = web.Response(status=303, headers={**_HEADERS, "Location": "/"})
-        answer.set_cookie(COOKIE, self._token, httponly=True, samesite="Strict", path="/")
+        answer.set_cookie(self._cookie, self._token, httponly=True, samesite="Strict", path="/")
         return answer
 
     def _text(self, text: str, kind: str) -> Handler:
@@ -168,8 +174,13 @@ class Dashboard:
                 return _answer(503, {"error": e.what, "remedy": e.remedy})
 
 
+def cookie_name(port: int) -> str:
+    """Return the name of the cookie of the page on a port: browsers keep those of all ports of a machine together."""
+    return f"trader_dashboard_{port}"
+
+
 def _answer(status: int, body: Mapping[str, object]) -> web.Response:
-    return web.json_response(body, status=status, headers=_HEADERS)
+    return web.json_response(body, status=status, headers=_HEADERS, dumps=_DUMPS)
 
 
 def _number(text: str) -> int | None:
