@@ -24,9 +24,14 @@ from src.features.anchors import SPAN_4H, anchor
 from src.features.bars import BarColumns, check_columns
 from src.features.feature_generator import COLUMNS, FeatureMatrix, Quality, feature_matrix
 from src.trading.columns_read import columns_of
+from tests.compiled_code import COMPILED
 from tests.features.made_bars import at, flat_bars, random_bars, without
 
 SETTINGS = load_config("config/backtest/base.yaml", {"TRADER__BACKTEST__COMPILE": "never"})
+COMPILING = load_config(
+    "config/backtest/base.yaml",
+    {"TRADER__BACKTEST__COMPILE": "always", "TRADER__BACKTEST__CACHE": str(COMPILED)},
+)
 NAMES = tuple(SETTINGS.strategies)
 BARS = random_bars(166 * 96, 5, opened_at=at(2022, 12, 25), gaps=0.001, quiet=0.01)  # warm from May on
 CUTS = [500, 6_000, 12_001, 14_500]
@@ -137,7 +142,7 @@ def test_decisions_made_on_a_look_ahead_are_found_too():
         values[:, column("rci_9_before")] = np.where(rising, -100.0, 100.0)
 
     cuts = list(range(12_500, 15_000, 500))
-    found = find_lookahead(BARS, planted(peek), Decider(SETTINGS, NAMES, 0), cuts)
+    found = find_lookahead(BARS, planted(peek), Decider(COMPILING, NAMES, 0), cuts)
     assert {one.name for one in found.differences if one.kind == ROW} == {"rci_9", "rci_9_before"}
     assert "vote_mochipoy_alert" in {one.name for one in found.differences if one.kind == DECISION}
 
@@ -243,7 +248,7 @@ def test_a_history_without_a_warm_month_cannot_prove_warmth():
 @pytest.mark.no_cover
 def test_the_real_market_shows_no_difference(check: str, market_data_dir):
     file = str(market_data_dir / "btcjpy_gmo_spot_15m.parquet")
-    found = examine(check, SETTINGS, file, bars=90 * 96, places=6, seed=1)
+    found = examine(check, COMPILING, file, bars=90 * 96, places=6, seed=1)
     assert found.differences == ()
     assert found.warm_from is not None
     assert found.bars == (90 + 160) * 96
