@@ -114,7 +114,7 @@ def test_bytes_are_a_manifest_or_refused(data):
 
 
 def test_deep_nesting_and_words_json_does_not_know_are_refused():
-    for data in (b"[" * 100_000, b'{"format": NaN}', b'{"format": Infinity}'):
+    for data in (b"[" * 100_000, b'{"format": NaN}', b'{"format": Infinity}', b'{"format": 1, "lines": 1e999}'):
         with pytest.raises(ModelRefused, match="not JSON"):
             read_manifest(data)
 
