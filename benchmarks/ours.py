@@ -48,6 +48,7 @@ from src.backtest.tape import lay_tape  # noqa: E402
 from src.core.allocator import keep_freed_memory  # noqa: E402
 from src.core.domain.candles import Candles  # noqa: E402
 from src.core.domain.market import BTC_JPY, PPM, Money  # noqa: E402
+from src.core.machine import core_count  # noqa: E402
 from src.features.bars import BarColumns, FeatureSettings  # noqa: E402
 from src.features.engine import ArrayEngine  # noqa: E402
 from src.features.feature_matrix import growing_columns, grown  # noqa: E402
@@ -215,7 +216,7 @@ def main(job: Job) -> None:
         return Outcome(ran.trades, *bars_of(ran))
 
     def sweep() -> Outcome:
-        return Outcome(engine.sweep(len(os.sched_getaffinity(0))))
+        return Outcome(engine.sweep(core_count()))
 
     if job.work == "sweep":
         report(job, f"numba {numba.__version__}", import_s, sweep)

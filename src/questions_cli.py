@@ -262,7 +262,7 @@ def dashboard(
     from src.core.clock import SystemClock
     from src.core.orchestration.questions.explanation import explain_line
     from src.core.orchestration.questions.overview import WINDOWS, Overview
-    from src.monitoring.dashboard import Dashboard
+    from src.monitoring.dashboard import ADDRESS, Dashboard
 
     settings = settings_of(mode, config)
     token = secrets.token_urlsafe(32)
@@ -283,7 +283,7 @@ def dashboard(
             for each in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(each, ended.set)
             listening = await page.start(port)
-            typer.echo(f"http://127.0.0.1:{listening}/enter?token={token}")
+            typer.echo(f"http://{ADDRESS}:{listening}/enter?token={token}")
             typer.echo("open this address in a browser on this machine; Ctrl-C ends the page, not the trader", err=True)
             await ended.wait()
             await page.close()

@@ -14,6 +14,7 @@ from aiohttp import web
 from src.core.domain.health import Health, Phase
 from src.core.domain.time import SECOND, Millis
 from src.core.exceptions import ConfigError
+from src.monitoring.listener import Listener
 from src.monitoring.loopback import host_of, is_near
 from src.monitoring.metrics import CONTENT_TYPE, Metrics
 
@@ -84,7 +85,10 @@ class HealthServer:
         self._stale_ms = stale_ms
         self._token = token
         self._near = True
-        self._runner: web.AppRunner | None = None
+        self._listener = Listener(
+            "the health page",
+            "choose another with `monitoring.port` and `monitoring.host`, or end what listens there",
+        )
 
     @property
     def address(self) -> tuple[str, int]:
@@ -95,10 +99,7 @@ class HealthServer:
         RuntimeError
             If it does not.
         """
-        if self._runner is None or not self._runner.addresses:
-            raise RuntimeError("the health page does not listen: call start first")
-        host, port, *_ = self._runner.addresses[0]
-        return str(host), int(port)
+        return self._listener.address
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen, and return address and port.
@@ -113,23 +114,11 @@ class HealthServer:
         app.add_routes(
             [web.get("/healthz", self._healthz), web.get("/readyz", self._readyz), web.get("/metrics", self._read)]
         )
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except OSError as e:
-            await self.close()
-            raise ConfigError(
-                f"the health page cannot listen on {host}, port {port}: {e.strerror}",
-                remedy="choose another with `monitoring.port` and `monitoring.host`, or end what listens there",
-            ) from e
-        return self.address
+        return await self._listener.start(app, host, port)
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.close()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -1,5 +1,5 @@
 """The dashboard: one page on this machine about a trader, read from its journal; it can change nothing."""
 
-from src.monitoring.dashboard.server import Dashboard
+from src.monitoring.dashboard.server import ADDRESS, Dashboard
 
-__all__ = ["Dashboard"]
+__all__ = ["ADDRESS", "Dashboard"]

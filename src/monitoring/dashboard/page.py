@@ -134,14 +134,18 @@ def page(subject: str, language: str, windows: tuple[int, ...]) -> str:
 
 
 def _section(name: str, words: dict[str, str]) -> str:
-    hint = f'<p class="hint">{escape(words["decisions_hint"])}</p><pre id="why" hidden tabindex="0"></pre>'
-    inside = '<div id="market" role="img"></div>' if name == "chart" else ""
     return (
         f'<section aria-labelledby="{name}-head"><h2 id="{name}-head">{escape(words[name])}</h2>'
-        f"{hint if name == 'decisions' else ''}{inside or _holder(name)}</section>"
+        f"{_inside(name, words)}</section>"
     )
 
 
-def _holder(name: str) -> str:
+def _inside(name: str, words: dict[str, str]) -> str:
+    """Return what the script fills, with what stands above it."""
+    if name == "chart":
+        return '<div id="market" role="img"></div>'
     tall = " tall" if name in ("decisions", "trades") else ""
-    return f'<div id="{name}" class="scroll{tall}" tabindex="0" role="region" aria-labelledby="{name}-head"></div>'
+    holder = f'<div id="{name}" class="scroll{tall}" tabindex="0" role="region" aria-labelledby="{name}-head"></div>'
+    if name != "decisions":
+        return holder
+    return f'<p class="hint">{escape(words["decisions_hint"])}</p><pre id="why" hidden tabindex="0"></pre>{holder}'

@@ -15,8 +15,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from src.core.domain.time import Millis
-from src.core.exceptions import ConfigError, NoCandles, TraderError
+from src.core.exceptions import NoCandles, TraderError
 from src.monitoring.dashboard.page import SCRIPT, STYLE, page
+from src.monitoring.listener import Listener
 from src.monitoring.loopback import host_of, is_near
 
 ADDRESS: Final = "127.0.0.1"
@@ -75,7 +76,9 @@ class Dashboard:
         self._charts = charts
         self._one_at_a_time = asyncio.Lock()  # pages left open in several windows do not read the journal at once
         self._cookie = ""  # its name
-        self._runner: web.AppRunner | None = None
+        self._listener = Listener(
+            "the dashboard", "choose another port with --port (0 takes one that is free), or end what listens there"
+        )
 
     async def start(self, port: int) -> int:
         """Listen, and return the port.
@@ -102,25 +105,13 @@ class Dashboard:
                 web.get("/why", self._why),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, ADDRESS, port).start()
-        except (OSError, OverflowError) as e:
-            await self.close()
-            raise ConfigError(
-                f"the dashboard cannot listen on {ADDRESS}, port {port}: {getattr(e, 'strerror', None) or e}",
-                remedy="choose another port with --port (0 takes one that is free), or end what listens there",
-            ) from e
-        listening = int(self._runner.addresses[0][1])
+        _, listening = await self._listener.start(app, ADDRESS, port)
         self._cookie = cookie_name(listening)
         return listening
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.close()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
